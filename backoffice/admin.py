@@ -1,0 +1,6 @@
+class EditLockAdminMixin:
+    pass
+
+
+class EditLockInlineMixin:
+    pass

@@ -1,0 +1,454 @@
+"""The whole life of an edit lock.
+
+    free -- acquire --> live -- renew --> live -- release --> free
+                         |                 |
+                         |                 +-- take_over --> live, somebody else's
+                         +-- no beat for the timeout, or the holder was deactivated --> free
+
+Every step is one conditional UPDATE on the columns of the row itself, and its row count is the
+answer. The database's clock decides. Each taking makes a new token; its page keeps it, the row
+keeps only a hash, and whoever comes with another token changes nothing. A lock that ran out is
+free at once: the next taker gets it in the same UPDATE, and ``clear_stale`` merely tidies up.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection, models, transaction
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from backoffice import audit
+from backoffice.audit import LockEvent
+from backoffice.clock import database_now
+
+# What a free row holds in the columns of the lock.
+UNLOCKED = {
+    "editing_by": None,
+    "editing_started_at": None,
+    "editing_session_key": "",
+    "editing_last_seen_at": None,
+}
+# Written by this module alone: save(), import, copies and history leave them out.
+GUARD_FIELDS = frozenset({*UNLOCKED, "version"})
+BATCH = 500
+EDIT = LockEvent.Kind.EDIT
+
+
+class Refused(Exception):
+    """A claim was not given, with the reason in words for whoever asked.
+
+    ``reason`` is one of ``held``, ``other_tab``, ``changed``, ``gone``; ``lock`` is the lock in
+    the way, or None.
+    """
+
+    def __init__(self, reason, lock=None):
+        self.reason = reason
+        self.lock = lock
+        super().__init__(self.message)
+
+    @property
+    def message(self):
+        if self.reason == "held":
+            return _t("%(holder)s is editing this document; nothing of yours was saved.") % {
+                "holder": self.lock.holder_name
+            }
+        if self.reason == "other_tab":
+            return _t("You have this document open in another tab; nothing was saved here.")
+        if self.reason == "changed":
+            return _t("This page is out of date: the document was changed after you opened it.")
+        return _t("This document was deleted meanwhile.")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock as it was read: whose, since when, last sign of life. It decides nothing."""
+
+    pk: int
+    name: str
+    holder_id: int | None
+    holder_name: str
+    started_at: datetime | None
+    last_seen_at: datetime | None
+    key: str
+    version: int
+    live: bool
+
+
+def sign_of_life():
+    """Return the SQL expression for the last beat, or the start where no beat was kept."""
+    never = Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
+    return Coalesce("editing_last_seen_at", "editing_started_at", never)
+
+
+def is_free(timeout=None):
+    """Return the condition under which a row may be taken; its opposite is a live lock."""
+    timeout = timeout or timedelta(minutes=settings.EDIT_LOCK_TIMEOUT_MINUTES)
+    # A subquery tied to the row, never a join: an UPDATE that waited for a row judges it again
+    # as it is then, and what it had joined before would be out of date.
+    active_holder = get_user_model().objects.filter(pk=OuterRef("editing_by_id"), is_active=True)
+    return (
+        Q(editing_by__isnull=True)
+        | Q(_sign_of_life__lte=database_now() - timeout)
+        | ~Exists(active_holder)
+    )
+
+
+class EditableQuerySet(models.QuerySet):
+    def claimed(self):
+        """Rows with a holder, live or not: the size of the partial index, not of the table."""
+        return self.filter(editing_by__isnull=False)
+
+    def free(self, timeout=None):
+        return self.alias(_sign_of_life=sign_of_life()).filter(is_free(timeout))
+
+    def live(self, timeout=None):
+        return self.claimed().alias(_sign_of_life=sign_of_life()).filter(~is_free(timeout))
+
+    def stale(self, timeout=None):
+        return self.claimed().free(timeout)
+
+
+class EditableModel(models.Model):
+    """A row that one person at a time may edit. Its admin needs ``EditLockAdminMixin``."""
+
+    editing_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("being edited by"),
+    )
+    editing_started_at = models.DateTimeField(
+        _("editing started"), null=True, blank=True, editable=False
+    )
+    editing_session_key = models.CharField(
+        _("editing session key"), max_length=40, blank=True, default="", editable=False
+    )
+    editing_last_seen_at = models.DateTimeField(
+        _("editor's last activity"), null=True, blank=True, editable=False
+    )
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+
+    objects = EditableQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(
+                fields=["editing_last_seen_at"],
+                name="%(class)s_claimed",
+                condition=Q(editing_by__isnull=False),
+            )
+        ]
+
+    def save(self, *args, force_insert=False, update_fields=None, **kwargs):
+        """Save everything but the guard's columns, as loaded they may be another's by now.
+
+        A new row, a copy too, starts unlocked; it never overwrites a row that exists.
+        """
+        if self._state.adding:
+            for name, empty in UNLOCKED.items():
+                setattr(self, name, empty)
+            self.version = 1
+            return super().save(*args, force_insert=True, **kwargs)
+        loaded = {
+            field.attname for field in self._meta.concrete_fields
+        } - self.get_deferred_fields()
+        names = update_fields or [
+            field.name
+            for field in self._meta.concrete_fields
+            if field.attname in loaded and not field.primary_key and not field.generated
+        ]
+        written = [name for name in names if name not in GUARD_FIELDS]
+        return super().save(*args, force_insert=force_insert, update_fields=written, **kwargs)
+
+
+def fingerprint(token):
+    """Return what the row keeps of a token: a token in a table would open the document to
+    whoever can read or export the table. '' never matches a lock."""
+    return hashlib.sha256(token.encode()).hexdigest()[:40] if token else "-"
+
+
+def read(model, pk):
+    """Return the lock of a row as it is now, free or not; None where the row is gone."""
+    return next(iter(_read(model._default_manager.filter(pk=pk))), None)
+
+
+def _read(rows):
+    rows = rows.alias(_sign_of_life=sign_of_life()).annotate(
+        lock_is_live=models.Case(models.When(is_free(), then=False), default=True)
+    )
+    return [
+        Lock(
+            pk=row.pk,
+            name=str(row),
+            holder_id=row.editing_by_id,
+            holder_name=audit.name_of(row.editing_by),
+            started_at=row.editing_started_at,
+            last_seen_at=row.editing_last_seen_at,
+            key=row.editing_session_key,
+            version=row.version,
+            live=row.lock_is_live,
+        )
+        for row in rows.select_related("editing_by")
+    ]
+
+
+def acquire(model, pk, *, by, version, own_token="", source=LockEvent.Source.PAGE):
+    """Take the lock of a row that is free, or one's own by its token; return the new token.
+
+    ``version`` is the one that the page was loaded with. Raises ``Refused``.
+    """
+    return _take(model, pk, by=by, version=version, own_token=own_token, source=source)
+
+
+def renew(model, pk, *, token):
+    """Note a sign of life; return False where the token's lock is no longer live."""
+    mine = model._default_manager.live().filter(pk=pk, editing_session_key=fingerprint(token))
+    return mine.update(editing_last_seen_at=database_now()) == 1
+
+
+def require(model, pk, *, by, token, version, source=LockEvent.Source.PAGE):
+    """Let a save through, inside its own transaction, and count the version up.
+
+    Lets through: the lock is live and the token's; or it is free, then it is taken again
+    silently. Either way the row must be unchanged since ``version``. Returns the token that holds
+    the lock now, raises ``Refused`` otherwise; who refuses a save then calls ``record_refusal``
+    after the rollback.
+    """
+    assert connection.in_atomic_block, "a save is let through inside its own transaction"
+    same = model._default_manager.filter(pk=pk, version=version)
+    mine = same.live().filter(editing_session_key=fingerprint(token))
+    if mine.update(editing_last_seen_at=database_now(), version=F("version") + 1) == 1:
+        return token
+    return _take(model, pk, by=by, version=version, own_token="", source=source, save=True)
+
+
+def _take(model, pk, *, by, version, own_token, source, save=False):
+    token = secrets.token_urlsafe(24)
+    with transaction.atomic():
+        while True:
+            found = read(model, pk)
+            own = found and found.key == fingerprint(own_token)
+            refusal = _why_not(found, by=by, version=version, own=own)
+            if refusal:
+                raise refusal
+            rows = model._default_manager.filter(
+                pk=pk, version=version, editing_session_key=found.key
+            )
+            if not own:
+                rows = rows.free()
+            now = database_now()
+            changes = {
+                "editing_by": by,
+                "editing_started_at": found.started_at if own and found.live else now,
+                "editing_session_key": fingerprint(token),
+                "editing_last_seen_at": now,
+                "version": F("version") + 1 if save else F("version"),
+            }
+            if rows.update(**changes) == 1:
+                break
+            # Somebody was faster between reading and taking: look again who it was.
+        target = (model, pk, found.name)
+        events = [] if own and found.live else [_ran_out(found, target, source)]
+        if not (own and found.live):
+            events.append(audit.event(EDIT, "taken", target, by=by, holder=by, source=source))
+        audit.record(*filter(None, events))
+    return token
+
+
+def _why_not(found, *, by, version, own):
+    if found is None:
+        return Refused("gone")
+    if found.live and not own:
+        return Refused("other_tab" if found.holder_id == by.pk else "held", found)
+    if found.version != version:
+        return Refused("changed", found)
+    return None
+
+
+def _ran_out(found, target, source):
+    if found.holder_id is None:
+        return None
+    return audit.event(
+        EDIT,
+        "ran_out",
+        target,
+        source=source,
+        holder=(found.holder_id, found.holder_name),
+        held_since=found.started_at,
+        ended_at=found.last_seen_at or found.started_at,
+    )
+
+
+def release(model, pk, *, token, by, source=LockEvent.Source.PAGE):
+    """Give a live lock back; return False where the token's lock is gone."""
+    with transaction.atomic():
+        found = read(model, pk)
+        mine = model._default_manager.live().filter(pk=pk, editing_session_key=fingerprint(token))
+        if mine.update(**UNLOCKED) != 1:
+            return False
+        audit.record(
+            audit.event(
+                EDIT,
+                "given_back",
+                (model, pk, found.name),
+                by=by,
+                holder=by,
+                held_since=found.started_at,
+                source=source,
+            )
+        )
+    return True
+
+
+def take_over(model, pk, *, by, version, reason, source=LockEvent.Source.PAGE):
+    """Take a lock whoever holds it; return the new token. The caller asks for the permission.
+
+    A lock that is free is simply acquired. Raises ``Refused`` for an outdated page.
+    """
+    found = read(model, pk)
+    if not (found and found.live):
+        return acquire(model, pk, by=by, version=version, source=source)
+    if found.version != version:
+        raise Refused("changed", found)
+    token = secrets.token_urlsafe(24)
+    with transaction.atomic():
+        now = database_now()
+        row = model._default_manager.filter(
+            pk=pk, version=version, editing_session_key=found.key, editing_by=found.holder_id
+        )
+        changed = row.update(
+            editing_by=by,
+            editing_started_at=now,
+            editing_session_key=fingerprint(token),
+            editing_last_seen_at=now,
+        )
+        if changed == 1:
+            audit.record(
+                audit.event(
+                    EDIT,
+                    "taken_over",
+                    (model, pk, found.name),
+                    by=by,
+                    holder=(found.holder_id, found.holder_name),
+                    held_since=found.started_at,
+                    reason=reason,
+                    source=source,
+                )
+            )
+    # The holder changed between reading and taking: whoever it is now, this click was not at him.
+    return token if changed == 1 else _refuse_now(model, pk, by)
+
+
+def _refuse_now(model, pk, by):
+    found = read(model, pk)
+    raise _why_not(found, by=by, version=found and found.version, own=False) or Refused(
+        "changed", found
+    )
+
+
+def split(rows, *, by):
+    """Hold a queryset's free rows, and those that ``by`` edits, against takers until the commit.
+
+    For bulk work, inside its transaction: returns (rows to work on, locks of the rows to leave
+    out). Each row's version is counted up, so that pages opened before are out of date.
+    """
+    assert connection.in_atomic_block, "rows are held until the transaction ends"
+    model = rows.model
+    wanted = list(rows.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+    chosen = model._default_manager.filter(pk__in=wanted)
+    held = {lock.pk: lock for lock in _read(chosen.live().exclude(editing_by=by))}
+    workable = chosen.exclude(pk__in=held)
+    workable.update(version=F("version") + 1)
+    return workable, list(held.values())
+
+
+def clear_stale(model, *, timeout=None, by=None, source=LockEvent.Source.SCHEDULE):
+    """End the locks of a model that show no sign of life; return how many were ended.
+
+    With a ``timeout`` shorter than the lease it ends live locks too, and records those as forced.
+    """
+    return _end(model._default_manager.stale(timeout), by=by, source=source, reason="")
+
+
+def force_release(rows, *, by, reason, source=LockEvent.Source.BULK):
+    """End the locks of a queryset, live or not; return how many were ended."""
+    return _end(rows.claimed(), by=by, source=source, reason=reason)
+
+
+def _end(rows, *, by, source, reason):
+    total = 0
+    while True:
+        with transaction.atomic():
+            batch = rows.order_by("pk")[:BATCH]
+            skip = connection.features.has_select_for_update_skip_locked
+            pks = list(
+                batch.select_for_update(of=("self",), skip_locked=skip).values_list("pk", flat=True)
+            )
+            found = _read(rows.model._default_manager.filter(pk__in=pks).claimed())
+            ended = rows.filter(pk__in=pks).update(**UNLOCKED)
+            audit.record(*(_ending(rows.model, lock, by, source, reason) for lock in found))
+        total += ended
+        if len(pks) < BATCH:
+            return total
+
+
+def _ending(model, lock, by, source, reason):
+    target = (model, lock.pk, lock.name)
+    if not lock.live:
+        return _ran_out(lock, target, source)
+    return audit.event(
+        EDIT,
+        "forced",
+        target,
+        by=by,
+        holder=(lock.holder_id, lock.holder_name),
+        held_since=lock.started_at,
+        reason=reason,
+        source=source,
+    )
+
+
+def record_refusal(model, pk, refused, *, by, source=LockEvent.Source.PAGE):
+    """Record that somebody was refused; called after the rollback of what was refused."""
+    lock = refused.lock
+    audit.record(
+        audit.event(
+            EDIT,
+            "refused",
+            (model, pk, lock.name if lock else str(pk)),
+            by=by,
+            holder=(lock.holder_id, lock.holder_name) if lock and lock.live else None,
+            reason=refused.reason,
+            source=source,
+        )
+    )
+
+
+def lockable_models(candidates):
+    """Return the models that carry an edit lock, each table's rows under one model only.
+
+    Known by their fields. A table with proxies is reported under these; unmanaged models and
+    the tables of a history are left out.
+    """
+    fields = {"editing_by", "editing_started_at"}
+    found = [
+        model
+        for model in candidates
+        if model._meta.managed
+        and not hasattr(model, "history_type")
+        and fields <= {field.name for field in model._meta.get_fields()}
+    ]
+    with_proxies = {model._meta.concrete_model for model in found if model._meta.proxy}
+    return [model for model in found if model not in with_proxies]

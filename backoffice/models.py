@@ -1,0 +1,6 @@
+"""The tables of the office itself; each is written where its life is told."""
+
+from backoffice.audit import LockEvent
+from backoffice.schedules import TaskRun
+
+__all__ = ["LockEvent", "TaskRun"]

@@ -1,0 +1,91 @@
+"""Who may do what: one table of groups and their permissions.
+
+``ensure_roles`` creates the groups and adds what is missing; it takes nothing away, so that a
+right given in the admin stays.
+"""
+
+from django.contrib.auth.models import Group, Permission
+
+READ = ("view",)
+WRITE = ("view", "add", "change", "delete")
+FILES = ("import", "export")
+
+DOCUMENTS = (
+    "receipttemporary",
+    "receiptpermanent",
+    "receiptconsignment",
+    "issuepermanent",
+    "issueconsumption",
+    "issueconsignment",
+    "stocktakingrecord",
+    "stocktakingdeficit",
+    "stocktakingsurplus",
+)
+MASTER_DATA = ("item", "itemcategory", "itemunit", "unit", "warehouse", "orgunit", "party")
+
+
+def each(app, actions, *models):
+    """Return the permissions ``app.action_model``."""
+    return {f"{app}.{action}_{model}" for model in models for action in actions}
+
+
+STOREKEEPER = (
+    each("inventory", ("view", "add", "change", *FILES), *DOCUMENTS, "documentline")
+    | each("inventory", ("delete",), "documentline")
+    | each("inventory", (*READ, "export"), *MASTER_DATA, "fiscalyear")
+)
+BOX_OFFICE = (
+    each("reservations", READ, "event", "seat")
+    | each("reservations", ("export",), "seat")
+    | {"reservations.hold_seat", "reservations.release_expired_seat"}
+)
+ORDER_DESK = (
+    each("orders", (*READ, "add", *FILES), "productorder")
+    | each("orders", READ, "product", "package", "tenant")
+    | {"orders.check_productorder", "orders.reveal_pin_productorder"}
+)
+MANAGE_STOCK = each("inventory", (*WRITE, *FILES), *DOCUMENTS, "documentline", *MASTER_DATA) | each(
+    "inventory", (*WRITE, *FILES), "fiscalyear"
+)
+SUPERVISE = (
+    MANAGE_STOCK
+    | BOX_OFFICE
+    | ORDER_DESK
+    | each("reservations", (*WRITE, *FILES), "event", "seat")
+    | each("orders", (*WRITE, *FILES), "product", "package", "tenant", "packagerouting")
+    | each("orders", WRITE, "providerintegration")
+    | each("backoffice", (*READ, "export"), "lockevent")
+    | each("backoffice", READ, "taskrun")
+    | each("django_q", ("view", "change"), "schedule")
+    | {
+        "backoffice.release_edit_lock",
+        "backoffice.take_over_edit_lock",
+        "reservations.release_seat",
+        "orders.release_productorder",
+    }
+)
+
+ROLES = {
+    "انباردار": STOREKEEPER,
+    "مدیر انبار": MANAGE_STOCK | {"backoffice.release_edit_lock"},
+    "گیشه": BOX_OFFICE,
+    "میز سفارش": ORDER_DESK,
+    "سرپرست": SUPERVISE,
+    "حسابرس": {name for name in SUPERVISE if name.split(".")[1].startswith(("view_", "export_"))},
+}
+
+
+def ensure_roles():
+    """Create the groups and give them what is missing; raise for a permission that is unknown."""
+    known = {
+        f"{app}.{codename}": pk
+        for pk, app, codename in Permission.objects.values_list(
+            "pk", "content_type__app_label", "codename"
+        )
+    }
+    for role, names in ROLES.items():
+        unknown = sorted(names - known.keys())
+        if unknown:
+            raise LookupError(f"Role {role} names unknown permissions: {', '.join(unknown)}")
+        group, _created = Group.objects.get_or_create(name=role)
+        group.permissions.add(*(known[name] for name in names))

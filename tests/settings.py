@@ -1,0 +1,9 @@
+"""The office's settings with what only tests need: quick hashes and unhashed static files."""
+
+from backoffice.settings import *  # noqa: F403 - the same settings, a few replaced
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
