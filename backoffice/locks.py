@@ -218,6 +218,21 @@ def renew(model, pk, *, token):
     return mine.update(editing_last_seen_at=database_now()) == 1
 
 
+def look(model, pk, *, by, token, version):
+    """Return the refusal that a save would meet at this moment, or None; decides nothing.
+
+    For a page that wants to name the reason before the form's own errors hide it.
+    """
+    found = read(model, pk)
+    own = found and found.live and found.key == fingerprint(token)
+    return _why_not(found, by=by, version=version, own=own)
+
+
+def held(rows):
+    """Return the live locks among the rows of a queryset."""
+    return _read(rows.model._default_manager.live().filter(pk__in=rows.claimed().values("pk")))
+
+
 def require(model, pk, *, by, token, version, source=LockEvent.Source.PAGE):
     """Let a save through, inside its own transaction, and count the version up.
 
@@ -366,7 +381,9 @@ def split(rows, *, by):
     """
     assert connection.in_atomic_block, "rows are held until the transaction ends"
     model = rows.model
-    wanted = list(rows.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+    # A queryset of the admin may join other tables, which are not to be locked: hence by key.
+    locked = model._default_manager.filter(pk__in=rows.values("pk")).order_by("pk")
+    wanted = list(locked.select_for_update().values_list("pk", flat=True))
     chosen = model._default_manager.filter(pk__in=wanted)
     held = {lock.pk: lock for lock in _read(chosen.live().exclude(editing_by=by))}
     workable = chosen.exclude(pk__in=held)
@@ -388,16 +405,16 @@ def force_release(rows, *, by, reason, source=LockEvent.Source.BULK):
 
 
 def _end(rows, *, by, source, reason):
+    table = rows.model._default_manager
+    skip = connection.features.has_select_for_update_skip_locked
     total = 0
     while True:
         with transaction.atomic():
-            batch = rows.order_by("pk")[:BATCH]
-            skip = connection.features.has_select_for_update_skip_locked
-            pks = list(
-                batch.select_for_update(of=("self",), skip_locked=skip).values_list("pk", flat=True)
-            )
-            found = _read(rows.model._default_manager.filter(pk__in=pks).claimed())
-            ended = rows.filter(pk__in=pks).update(**UNLOCKED)
+            batch = table.filter(pk__in=rows.order_by("pk").values("pk")[:BATCH]).order_by("pk")
+            pks = list(batch.select_for_update(skip_locked=skip).values_list("pk", flat=True))
+            chosen = rows.filter(pk__in=pks)
+            found = _read(chosen)
+            ended = table.filter(pk__in=[lock.pk for lock in found]).update(**UNLOCKED)
             audit.record(*(_ending(rows.model, lock, by, source, reason) for lock in found))
         total += ended
         if len(pks) < BATCH:

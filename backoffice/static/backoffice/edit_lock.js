@@ -1,0 +1,90 @@
+// The page's side of an edit lock: takes it at the first input or by the button, beats, and gives
+// it back when the page is left. The server decides everything; this page only asks and shows.
+"use strict";
+
+document.addEventListener("DOMContentLoaded", () => {
+  const bar = document.getElementById("edit-lock");
+  if (!bar || bar.dataset.state === "held") return;
+
+  const form = bar.closest("form");
+  const text = bar.querySelector(".edit-lock-text");
+  const button = bar.querySelector(".edit-lock-take");
+  const tokenField = form.elements.editing_token;
+  const versionField = form.elements.editing_version;
+  const memory = `edit-lock:${location.pathname}`; // this tab's own: a reload gets its lock back
+  let timer = null;
+  let taking = null;
+  let leaving = false;
+
+  const show = (state, words) => {
+    bar.dataset.state = state;
+    text.textContent = words;
+    button.hidden = state === "mine";
+  };
+
+  const post = (address, fields) => {
+    const body = new FormData();
+    body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+    for (const [name, value] of Object.entries(fields)) body.set(name, value);
+    return fetch(address, { method: "POST", body, credentials: "same-origin" });
+  };
+
+  const beat = async () => {
+    try {
+      const answer = await post(bar.dataset.beat, { token: tokenField.value });
+      if (answer.status === 409) {
+        clearInterval(timer);
+        sessionStorage.removeItem(memory);
+        show("lost", bar.dataset.lost);
+      } else {
+        show("mine", answer.ok ? bar.dataset.mine : bar.dataset.offline);
+      }
+    } catch {
+      show("mine", bar.dataset.offline);
+    }
+  };
+
+  const take = async () => {
+    let answer;
+    try {
+      answer = await post(bar.dataset.take, {
+        token: tokenField.value || sessionStorage.getItem(memory) || "",
+        version: versionField.value,
+      });
+    } catch {
+      show("free", bar.dataset.offline);
+      return;
+    }
+    const said = await answer.json().catch(() => ({ message: bar.dataset.offline }));
+    if (!answer.ok) {
+      show("refused", said.message);
+      return;
+    }
+    tokenField.value = said.token;
+    sessionStorage.setItem(memory, said.token);
+    show("mine", bar.dataset.mine);
+    clearInterval(timer);
+    timer = setInterval(beat, said.beat_seconds * 1000);
+  };
+
+  const takeOnce = () => {
+    if (bar.dataset.state === "mine" || bar.dataset.state === "lost" || taking) return;
+    taking = take().finally(() => { taking = null; });
+  };
+
+  button.addEventListener("click", () => { bar.dataset.state = "free"; takeOnce(); });
+  form.addEventListener("input", () => { if (bar.dataset.state === "free") takeOnce(); });
+  form.addEventListener("submit", () => { leaving = true; });
+  window.addEventListener("pageshow", (event) => {
+    leaving = false;
+    if (event.persisted && tokenField.value) beat();
+  });
+  window.addEventListener("pagehide", () => {
+    if (leaving || bar.dataset.state !== "mine") return;
+    const body = new FormData();
+    body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+    body.set("token", tokenField.value);
+    navigator.sendBeacon(bar.dataset.giveBack, body);
+  });
+  if (tokenField.value || sessionStorage.getItem(memory)) takeOnce();
+});
