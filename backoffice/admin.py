@@ -8,7 +8,6 @@ from functools import partial
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
@@ -19,15 +18,21 @@ from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from backoffice import locks
 from backoffice.claims import ClaimKind
+from backoffice.lock_actions import (
+    EditingFilter,
+    clear_stale_locks,
+    delete_unlocked,
+    release_locks,
+    tell_held,
+)
 
 
 def held_by_another(request, obj):
-    """Return the live lock that keeps this user out of a document, or None; asked once a request."""
+    """Return the live lock that keeps this user out, or None; asked once a request."""
     if obj is None or not isinstance(obj, locks.EditableModel):
         return None
     known = request.__dict__.setdefault("edit_locks_seen", {})
@@ -46,21 +51,6 @@ def held_text(lock):
         "holder": lock.holder_name,
         "time": formats.time_format(localtime(lock.started_at)),
     }
-
-
-class EditingFilter(admin.SimpleListFilter):
-    title = _("being edited")
-    parameter_name = "editing"
-
-    def lookups(self, request, model_admin):
-        return [("live", _("active")), ("stale", _("run out")), ("mine", _("by me"))]
-
-    def queryset(self, request, queryset):
-        if self.value() == "mine":
-            return queryset.live().filter(editing_by=request.user)
-        if self.value() in ("live", "stale"):
-            return getattr(queryset, self.value())()
-        return queryset
 
 
 class EditLockInlineMixin:
@@ -269,7 +259,7 @@ class EditLockAdminMixin:
             workable, held = locks.split(queryset, by=request.user)
             super().delete_queryset(request, workable)
         if held:
-            self._tell_held(request, held)
+            tell_held(self, request, held)
 
     # Bulk actions
 
@@ -288,19 +278,6 @@ class EditLockAdminMixin:
             )
         return actions
 
-    def _tell_held(self, request, held):
-        names = ", ".join(f"{lock.name} ({lock.holder_name})" for lock in held[:20])
-        self.message_user(
-            request,
-            ngettext(
-                "%(count)s document is locked and was left out: %(names)s",
-                "%(count)s documents are locked and were left out: %(names)s",
-                len(held),
-            )
-            % {"count": len(held), "names": names},
-            messages.WARNING,
-        )
-
 
 def posted_version(request):
     """Return the version that the page was loaded with; 0, which no document has, without one."""
@@ -317,40 +294,6 @@ def refusing(form, refused):
             raise ValidationError(refused.message)
 
     return RefusingForm
-
-
-def delete_unlocked(modeladmin, request, queryset):
-    """Delete what nobody else is editing, and say what was left out."""
-    held = [lock for lock in locks.held(queryset) if lock.holder_id != request.user.pk]
-    if held:
-        modeladmin._tell_held(request, held)
-    free = queryset.exclude(pk__in=[lock.pk for lock in held])
-    return delete_selected(modeladmin, request, free) if free.exists() else None
-
-
-def release_locks(modeladmin, request, queryset):
-    """End the locks of the chosen rows, live or not."""
-    count = locks.force_release(queryset, by=request.user, reason=_t("From the list"))
-    modeladmin.message_user(
-        request,
-        ngettext("%(count)s lock was released.", "%(count)s locks were released.", count)
-        % {"count": count},
-    )
-
-
-def clear_stale_locks(modeladmin, request, queryset):
-    """End the locks of the chosen rows that ran out."""
-    rows = queryset.stale()
-    count = locks.force_release(rows, by=request.user, reason="")
-    modeladmin.message_user(
-        request,
-        ngettext(
-            "%(count)s stale edit lock was cleared.",
-            "%(count)s stale edit locks were cleared.",
-            count,
-        )
-        % {"count": count},
-    )
 
 
 def edit_lock_kind(model):

@@ -1,0 +1,73 @@
+"""What staff do with the locks of a list: see them, end them, and work past them."""
+
+from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from backoffice import locks
+
+
+class EditingFilter(admin.SimpleListFilter):
+    title = _("being edited")
+    parameter_name = "editing"
+
+    def lookups(self, request, model_admin):
+        return [("live", _("active")), ("stale", _("run out")), ("mine", _("by me"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "mine":
+            return queryset.live().filter(editing_by=request.user)
+        if self.value() in ("live", "stale"):
+            return getattr(queryset, self.value())()
+        return queryset
+
+
+def tell_held(modeladmin, request, held):
+    """Tell which documents bulk work left out, and who holds them."""
+    names = ", ".join(f"{lock.name} ({lock.holder_name})" for lock in held[:20])
+    modeladmin.message_user(
+        request,
+        ngettext(
+            "%(count)s document is locked and was left out: %(names)s",
+            "%(count)s documents are locked and were left out: %(names)s",
+            len(held),
+        )
+        % {"count": len(held), "names": names},
+        messages.WARNING,
+    )
+
+
+def delete_unlocked(modeladmin, request, queryset):
+    """Delete what nobody else is editing, and say what was left out."""
+    held = [lock for lock in locks.held(queryset) if lock.holder_id != request.user.pk]
+    if held:
+        tell_held(modeladmin, request, held)
+    free = queryset.exclude(pk__in=[lock.pk for lock in held])
+    return delete_selected(modeladmin, request, free) if free.exists() else None
+
+
+def release_locks(modeladmin, request, queryset):
+    """End the locks of the chosen rows, live or not."""
+    count = locks.force_release(queryset, by=request.user, reason=_t("From the list"))
+    modeladmin.message_user(
+        request,
+        ngettext("%(count)s lock was released.", "%(count)s locks were released.", count)
+        % {"count": count},
+    )
+
+
+def clear_stale_locks(modeladmin, request, queryset):
+    """End the locks of the chosen rows that ran out."""
+    rows = queryset.stale()
+    count = locks.force_release(rows, by=request.user, reason="")
+    modeladmin.message_user(
+        request,
+        ngettext(
+            "%(count)s stale edit lock was cleared.",
+            "%(count)s stale edit locks were cleared.",
+            count,
+        )
+        % {"count": count},
+    )
