@@ -1,0 +1,21 @@
+from django.core.management.base import BaseCommand
+
+from backoffice.audit import LockEvent
+from reservations import holds
+
+
+class Command(BaseCommand):
+    help = "Free seats whose hold ran out, and say which."
+
+    def handle(self, **options):
+        released = holds.release_expired(source=LockEvent.Source.COMMAND)
+        for seat in released:
+            holder = seat.locked_by.get_username() if seat.locked_by else seat.locked_by_name
+            self.stdout.write(
+                f"✅ Released lock on Seat {seat.seat_number} "
+                f"(Event: {seat.event.name}, was locked by {holder})"
+            )
+        if released:
+            self.stdout.write(f"\n✅ Total locks released: {len(released)}")
+        else:
+            self.stdout.write("✅ No expired locks to release")

@@ -1,0 +1,276 @@
+"""Events, their seats and who has them.
+
+A seat is ``available``, ``locked`` (held for a while) or ``reserved`` (sold); the constraints keep
+the columns of these three apart. Only ``holds.py`` moves a seat from one to another. Whether a
+hold is live is asked here alone, of the database's clock: live means ``locked_until > now``, and a
+hold that ran out is a free seat at once, whatever its ``status`` still says.
+"""
+
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from backoffice import clock
+from backoffice.locks import EditableModel
+
+FILES = ("add", "change", "delete", "view", "import", "export")
+REFERENCE_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another by ear or eye
+
+
+def make_reference():
+    """Return a new code by which a customer names a reservation."""
+    return "".join(secrets.choice(REFERENCE_SIGNS) for _sign in range(8))
+
+
+class Event(EditableModel):
+    code = models.CharField(_("code"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    venue = models.CharField(_("venue"), max_length=200, blank=True)
+    starts_at = models.DateTimeField(_("starts at"))
+    cut_off = models.DateTimeField(
+        _("cut-off"),
+        null=True,
+        blank=True,
+        help_text=_("From then on no seat can be held; a hold never lasts beyond it."),
+    )
+    hold_seconds = models.PositiveIntegerField(
+        _("seconds of a hold"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(86400)],
+        help_text=_("Empty means the office's own setting."),
+    )
+
+    class Meta(EditableModel.Meta):
+        abstract = False
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["starts_at", "code"]
+        default_permissions = FILES
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(hold_seconds__isnull=True) | Q(hold_seconds__range=(1, 86400)),
+                name="event_hold_seconds",
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def hold_time(self):
+        """How long a hold of this event's seats lasts."""
+        return timedelta(seconds=self.hold_seconds or settings.SEAT_HOLD_SECONDS)
+
+
+class Reservation(models.Model):
+    """Seats that were sold together; made by ``holds.confirm`` alone."""
+
+    class PaymentMethod(models.TextChoices):
+        CASH = "cash", _("Cash")
+        CARD = "card", _("Bank card")
+        TRANSFER = "transfer", _("Bank transfer")
+        FREE = "free", _("Free of charge")
+
+    reference = models.CharField(
+        _("reservation code"), max_length=12, unique=True, default=make_reference, editable=False
+    )
+    event = models.ForeignKey(Event, models.PROTECT, editable=False, verbose_name=_("event"))
+    customer = models.CharField(_("customer"), max_length=200, blank=True)
+    phone = models.CharField(_("phone"), max_length=30, blank=True)
+    price = models.PositiveBigIntegerField(_("price"), editable=False)
+    payment_method = models.CharField(_("payment method"), max_length=10, choices=PaymentMethod)
+    cashier = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("account of the cashier"),
+    )
+    cashier_name = models.CharField(_("cashier"), max_length=150, editable=False)
+    hold_id = models.UUIDField(_("hold"), editable=False)
+    created_at = models.DateTimeField(_("reserved at"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+        ordering = ["-pk"]
+        default_permissions = ("change", "view", "export")
+        indexes = [models.Index(fields=["phone"], name="reservation_phone")]
+
+    def __str__(self):
+        return self.reference
+
+
+class State(models.TextChoices):
+    """What a seat is at this instant, before any cleaner ran."""
+
+    AVAILABLE = "available", _("Available")
+    LOCKED = "locked", _("On hold")
+    RUN_OUT = "run_out", _("Run out, available")
+    RESERVED = "reserved", _("Reserved")
+    BLOCKED = "blocked", _("Blocked")
+
+
+def is_live():
+    """Return the condition under which a hold still counts."""
+    return Q(status=Seat.Status.LOCKED, locked_until__gt=clock.database_now())
+
+
+def is_stale():
+    """Return the condition under which a hold ran out, and the seat is free."""
+    return Q(status=Seat.Status.LOCKED, locked_until__lte=clock.database_now())
+
+
+def is_free():
+    """Return the condition under which a seat may be taken."""
+    return Q(status=Seat.Status.AVAILABLE, blocked=False) | is_stale()
+
+
+class SeatQuerySet(models.QuerySet):
+    def live(self):
+        return self.filter(is_live())
+
+    def stale(self):
+        return self.filter(is_stale())
+
+    def free(self):
+        return self.filter(is_free())
+
+    def with_state(self):
+        """Rows with their ``state``, and with ``time_left`` where they are held."""
+        return self.annotate(
+            state=Case(
+                When(blocked=True, then=Value(State.BLOCKED)),
+                When(is_live(), then=Value(State.LOCKED)),
+                When(is_stale(), then=Value(State.RUN_OUT)),
+                default=F("status"),
+                output_field=models.CharField(choices=State),
+            ),
+            time_left=Case(
+                When(is_live(), then=F("locked_until") - clock.database_now()),
+                output_field=models.DurationField(),
+            ),
+        )
+
+
+class Seat(models.Model):
+    class Status(models.TextChoices):
+        AVAILABLE = "available", _("Available")
+        LOCKED = "locked", _("On hold")
+        RESERVED = "reserved", _("Reserved")
+
+    event = models.ForeignKey(Event, models.PROTECT, related_name="seats", verbose_name=_("event"))
+    seat_number = models.CharField(_("seat number"), max_length=20)
+    section = models.CharField(_("section"), max_length=60, blank=True)
+    row = models.CharField(_("row"), max_length=10, blank=True)
+    row_position = models.PositiveSmallIntegerField(
+        _("place of the row"), default=1, help_text=_("Counted from the stage.")
+    )
+    position = models.PositiveSmallIntegerField(
+        _("place in the row"),
+        default=1,
+        help_text=_("Seats that stand side by side have consecutive places; a gap is an aisle."),
+    )
+    price = models.PositiveBigIntegerField(_("price"), default=0)
+    accessible = models.BooleanField(_("accessible"), default=False)
+    blocked = models.BooleanField(_("blocked"), default=False, editable=False)
+    block_reason = models.CharField(_("reason of the block"), max_length=200, editable=False)
+
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status, default=Status.AVAILABLE, editable=False
+    )
+    locked_until = models.DateTimeField(_("held until"), null=True, editable=False)
+    locked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("account of the holder"),
+    )
+    # Beside the account, which can be deleted while the seat is held.
+    locked_by_name = models.CharField(_("holder"), max_length=150, editable=False)
+    held_since = models.DateTimeField(_("held since"), null=True, editable=False)
+    hold_id = models.UUIDField(_("hold"), null=True, editable=False)
+    reservation = models.ForeignKey(
+        Reservation,
+        models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="seats",
+        verbose_name=_("reservation"),
+    )
+
+    objects = SeatQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("seat")
+        verbose_name_plural = _("seats")
+        ordering = ["event", "row_position", "position", "seat_number"]
+        default_permissions = FILES
+        permissions = [
+            ("hold_seat", _("Can hold and reserve seats")),
+            ("release_seat", _("Can end seat holds of others")),
+            ("release_expired_seat", _("Can clear seat holds that ran out")),
+        ]
+        indexes = [
+            models.Index(fields=["event", "row_position", "position"], name="seat_place"),
+            models.Index(
+                fields=["locked_until"], name="seat_locked_until", condition=Q(status="locked")
+            ),
+            models.Index(fields=["hold_id"], name="seat_hold", condition=Q(status="locked")),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["event", "seat_number"], name="seat_number_once"),
+            models.CheckConstraint(
+                name="seat_state",
+                condition=Q(
+                    status="available",
+                    locked_until__isnull=True,
+                    held_since__isnull=True,
+                    hold_id__isnull=True,
+                    locked_by__isnull=True,
+                    locked_by_name="",
+                    reservation__isnull=True,
+                )
+                # Without a word on locked_by: deleting the account empties it.
+                | Q(
+                    ~Q(locked_by_name=""),
+                    status="locked",
+                    blocked=False,
+                    locked_until__isnull=False,
+                    held_since__isnull=False,
+                    hold_id__isnull=False,
+                    reservation__isnull=True,
+                )
+                | Q(
+                    status="reserved",
+                    blocked=False,
+                    locked_until__isnull=True,
+                    held_since__isnull=True,
+                    hold_id__isnull=True,
+                    locked_by__isnull=True,
+                    locked_by_name="",
+                    reservation__isnull=False,
+                ),
+            ),
+            models.CheckConstraint(
+                name="seat_hold_forward",
+                condition=Q(locked_until__isnull=True) | Q(locked_until__gte=F("held_since")),
+            ),
+            models.CheckConstraint(
+                name="seat_block_reason",
+                condition=Q(blocked=False, block_reason="") | Q(~Q(block_reason=""), blocked=True),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.seat_number} · {self.event.name}"
