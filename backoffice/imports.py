@@ -1,14 +1,335 @@
-from import_export import resources
-from import_export.admin import ImportExportModelAdmin
+"""Import and export of the office: what every resource and its admin obey.
+
+A file goes in whole or not at all. Each row is judged as the admin's forms would judge it, and
+all that is wrong is said at once, with row, column, value and what is allowed. Rows are known by
+their codes, never by their ids, and what somebody is editing right now is not overwritten.
+"""
+
+import logging
+
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.db import IntegrityError, models
+from django.db.models import NOT_PROVIDED
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from import_export import fields, resources
+from import_export.instance_loaders import ModelInstanceLoader
+
+from backoffice import locks, persian
+from backoffice.audit import LockEvent
+from backoffice.import_admin import OfficeImportExportMixin
+from backoffice.import_rows import Difference, row_errors
+from backoffice.import_widgets import (
+    ChoiceWidget,
+    CodeKeyWidget,
+    JalaliDateTimeWidget,
+    JalaliDateWidget,
+    NotAllowed,
+    NumberWidget,
+    TextWidget,
+    WholeNumberWidget,
+    YesNoWidget,
+    comparable,
+    in_all_languages,
+    listed,
+)
+
+__all__ = [
+    "ChoiceWidget",
+    "CodeKeyWidget",
+    "JalaliDateTimeWidget",
+    "JalaliDateWidget",
+    "LockAwareResource",
+    "NotAllowed",
+    "NumberWidget",
+    "OfficeImportExportMixin",
+    "OfficeResource",
+    "TextWidget",
+    "WholeNumberWidget",
+    "YesNoWidget",
+]
+
+logger = logging.getLogger(__name__)
+WIDGETS = (
+    (models.BooleanField, YesNoWidget),
+    (models.DateTimeField, JalaliDateTimeWidget),
+    (models.DateField, JalaliDateWidget),
+    (models.DecimalField, NumberWidget),
+    (models.IntegerField, WholeNumberWidget),
+    (models.CharField, TextWidget),
+    (models.TextField, TextWidget),
+)
+
+
+class KeyedInstanceLoader(ModelInstanceLoader):
+    """Finds rows by their keys: in one query for the whole file where the key is one column."""
+
+    def __init__(self, resource, dataset=None):
+        super().__init__(resource, dataset)
+        self.known = None
+        names = resource.get_import_id_fields()
+        if len(names) == 1 and dataset.headers:
+            field = resource.fields[names[0]]
+            cells = dataset[str(field.column_name)]
+            keys = {resource.key_of({field.column_name: cell}) for cell in cells}
+            wanted = {f"{field.attribute}__in": [key[0] for key in keys if key]}
+            self.known = {
+                (field.get_value(found),): found for found in self.get_queryset().filter(**wanted)
+            }
+
+    def get_instance(self, row):
+        key = self.resource.key_of(row)
+        if key is None:
+            return None
+        if self.known is not None:
+            return self.known.get(key)
+        names = self.resource.get_import_id_fields()
+        attributes = [self.resource.fields[name].attribute for name in names]
+        return self.get_queryset().filter(**dict(zip(attributes, key, strict=True))).first()
 
 
 class OfficeResource(resources.ModelResource):
-    pass
+    """A model's rows in a file. Its ``Meta`` names ``model``, ``fields`` and ``import_id_fields``.
+
+    A model's field brings its heading (the verbose name) and its widget; a foreign key is written
+    as the ``code`` of its row. Declare a field only to differ.
+    """
+
+    class Meta:
+        skip_unchanged = True
+        report_skipped = True
+        clean_model_instances = True
+        use_transactions = True
+        instance_loader_class = KeyedInstanceLoader
+        exclude = ("id", *locks.GUARD_FIELDS)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        forbidden = (locks.GUARD_FIELDS | {"id"}) & {
+            field.attribute for field in self.fields.values() if not field.readonly
+        }
+        if forbidden:
+            raise ImproperlyConfigured(f"{type(self).__name__} would import {sorted(forbidden)}")
+        for name in self.get_import_id_fields():
+            self.fields[name].default = NOT_PROVIDED  # a key is written, never made up
+        self.seen = {}
+        self.row_numbers = []
+
+    # What a model's field is in a file
+
+    @classmethod
+    def field_from_django_field(cls, field_name, django_field, readonly):
+        return fields.Field(
+            attribute=field_name,
+            column_name=django_field.verbose_name,
+            widget=cls.widget_for(django_field),
+            # The default of a key is an id; where none is written, the instance keeps its own.
+            default=NOT_PROVIDED if django_field.is_relation else django_field.default,
+            saves_null_values=not (django_field.is_relation and django_field.has_default()),
+            readonly=readonly or not django_field.editable,
+        )
+
+    @classmethod
+    def widget_for(cls, django_field):
+        """Return the widget of a model's field; fail where it needs a declaration."""
+        if django_field.choices:
+            return ChoiceWidget(django_field.choices)
+        if django_field.is_relation:
+            related = django_field.related_model
+            return CodeKeyWidget(related, getattr(related, "USERNAME_FIELD", "code"))
+        for kind, widget in WIDGETS:
+            if isinstance(django_field, kind):
+                return widget()
+        raise ImproperlyConfigured(f"{django_field} needs a widget of its own")
+
+    @classmethod
+    def get_diff_class(cls):
+        return Difference
+
+    def get_queryset(self):
+        return self.with_relations(super().get_queryset())
+
+    def filter_export(self, queryset, **kwargs):
+        return self.with_relations(queryset)
+
+    def with_relations(self, queryset):
+        """Return the queryset with what the fields name of other tables, in the same query."""
+        return queryset.select_related(*filter(None, map(self._relation, self.fields.values())))
+
+    def _relation(self, field):
+        path, model = [], self._meta.model
+        for name in (field.attribute or "").split("__"):
+            found = next((f for f in model._meta.fields if f.name == name and f.is_relation), None)
+            if found is None:
+                break
+            path.append(name)
+            model = found.related_model
+        return "__".join(path)
+
+    def after_export(self, queryset, dataset, **kwargs):
+        dataset.title = str(self._meta.model._meta.verbose_name_plural)
+
+    # Headings
+
+    def before_import(self, dataset, **kwargs):
+        self.row_numbers = getattr(dataset, "row_numbers", range(2, len(dataset) + 2))
+        self.read_as = getattr(dataset, "read_as", None)
+        headings, problems = self._headings(dataset.headers)
+        if problems:
+            dataset.wipe()
+            raise ValidationError(problems)
+        dataset.headers = headings
+
+    def _headings(self, found):
+        names = {}
+        for name, field in self.fields.items():
+            spelled = {comparable(name), *in_all_languages(field.column_name)}
+            names.update(dict.fromkeys(spelled, str(field.column_name)))
+        headings = [names.get(comparable(heading), heading) for heading in found]
+        problems = [
+            _t("The heading “%(heading)s” occurs twice.") % {"heading": heading}
+            for heading in sorted({h for h in headings if h and headings.count(h) > 1})
+        ]
+        unknown = [h for h in found if h and comparable(h) not in names]
+        missing = [c for c in self.required_columns() if c not in headings]
+        if unknown:
+            problems.append(
+                _t("These columns are not known: %(columns)s. Known are: %(known)s.")
+                % {
+                    "columns": listed(heading[:60] for heading in unknown),
+                    "known": listed(field.column_name for field in self.get_import_fields()),
+                }
+            )
+        if missing:
+            problems.append(
+                _t("These columns are missing: %(columns)s.") % {"columns": listed(missing)}
+            )
+        return headings, problems
+
+    def required_columns(self):
+        """Return the headings without which a file is refused: keys, and fields without default."""
+        needed = {
+            field.name
+            for field in self._meta.model._meta.fields
+            if not (field.blank or field.has_default())
+        }
+        required = [
+            *self.get_import_id_fields(),
+            *(
+                name
+                for name, field in self.fields.items()
+                if field.attribute in needed and not field.readonly
+            ),
+        ]
+        return list(dict.fromkeys(str(self.fields[name].column_name) for name in required))
+
+    # Rows
+
+    def import_data(self, dataset, *args, rollback_on_validation_errors=True, **kwargs):
+        """Import all rows or none; ``dry_run`` imports none. Returns the library's result."""
+        result = super().import_data(
+            dataset, *args, rollback_on_validation_errors=rollback_on_validation_errors, **kwargs
+        )
+        result.read_as = getattr(self, "read_as", None)
+        return result
+
+    def import_row(self, row, instance_loader, **kwargs):
+        number = self.row_numbers[kwargs["row_number"] - 1]
+        self.number = number
+        result = super().import_row(row, instance_loader, **kwargs)
+        result.number = number
+        problem = result.errors[0].error if result.errors else result.validation_error
+        if problem:
+            result.errors = []
+            result.import_type = result.IMPORT_TYPE_INVALID
+            result.validation_error = row_errors(self, number, row, self.told(problem))
+        return result
+
+    def told(self, problem):
+        """Return what went wrong with a row as a ValidationError that staff can read."""
+        if isinstance(problem, ValidationError):
+            return problem
+        if isinstance(problem, IntegrityError):
+            logger.warning("An imported row was refused by the database: %s", problem)
+            return ValidationError(_t("This row contradicts what is stored already."))
+        logger.error("An imported row failed", exc_info=problem)
+        return ValidationError(_t("This row could not be stored. The fault is recorded."))
+
+    def key_of(self, row):
+        """Return the values that the row is known by; None where they cannot be read."""
+        try:
+            key = tuple(self.fields[name].clean(row) for name in self.get_import_id_fields())
+        except (NotAllowed, ValidationError, KeyError):
+            return None
+        return None if None in key or "" in key else key
+
+    def get_instance(self, instance_loader, row):
+        key = self.key_of(row)
+        if key is not None and self.seen.setdefault(key, self.number) != self.number:
+            raise ValidationError(
+                _t("It repeats row %(row)s.") % {"row": persian.digits_shown(str(self.seen[key]))}
+            )
+        return instance_loader.get_instance(row)
+
+    def import_instance(self, instance, row, **kwargs):
+        """Read every cell of the row; raise one ValidationError for all that were refused."""
+        errors = {}
+        for field in self.get_import_fields():
+            try:
+                self.import_field(field, instance, row, **kwargs)
+            except NotAllowed as refusal:
+                errors[field.attribute] = ValidationError(str(refusal), code="not_allowed")
+            except ValidationError as refusal:
+                errors[field.attribute] = refusal
+        if errors:
+            raise ValidationError(errors)
+
+    def after_import(self, dataset, result, **kwargs):
+        """Leave the sequences alone: no id is ever imported, and setting one back would let
+        two rows that are made at the same moment collide."""
 
 
 class LockAwareResource(OfficeResource):
-    pass
+    """The rows of an EditableModel: one that is being edited is refused, never overwritten.
 
+    Whoever edits in another tab is refused as well: that page would be out of date. A file may
+    carry the version that was exported; then it is refused where the row was changed since.
+    """
 
-class OfficeImportExportMixin(ImportExportModelAdmin):
-    pass
+    version = fields.Field("version", _("version"), WholeNumberWidget(), readonly=True)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.refusals = []
+
+    def import_data(self, dataset, *args, dry_run=False, **kwargs):
+        result = super().import_data(dataset, *args, dry_run=dry_run, **kwargs)
+        if not dry_run:
+            for pk, refused in self.refusals:
+                locks.record_refusal(
+                    self._meta.model, pk, refused, by=kwargs["user"], source=LockEvent.Source.IMPORT
+                )
+        return result
+
+    def before_save_instance(self, instance, row, **kwargs):
+        super().before_save_instance(instance, row, **kwargs)
+        if not instance._state.adding:
+            self.guard(instance, row, by=kwargs["user"])
+
+    def guard(self, instance, row, *, by):
+        """Hold the row until the commit; raise ``Refused`` where it is edited or was changed."""
+        model = type(instance)
+        exported = self.fields["version"]
+        if exported.column_name in row and exported.clean(row) not in (None, instance.version):
+            raise locks.Refused("changed")
+        workable, held = locks.split(model._default_manager.filter(pk=instance.pk), by=None)
+        if held:
+            own = held[0].holder_id == by.pk
+            raise locks.Refused("other_tab" if own else "held", held[0])
+        if not workable.filter(version=instance.version + 1).exists():
+            raise locks.Refused("changed")
+
+    def told(self, problem):
+        if isinstance(problem, locks.Refused):
+            return ValidationError(problem.message)
+        return super().told(problem)

@@ -1,0 +1,267 @@
+"""Files that people bring and take: what is refused before it is parsed, and the two formats.
+
+A file is hostile until shown otherwise: it is judged by its size, its first bytes and what its
+directory declares, and read with a limit on every count, before anything is built from it.
+"""
+
+import csv
+import io
+import re
+import zipfile
+from decimal import Decimal
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+import tablib
+from django.conf import settings
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from import_export.formats import base_formats
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
+
+from backoffice import persian
+
+UNPACKED = 5  # times the size that a file itself may have: what its parts may weigh unpacked
+COLUMNS = 200
+EMPTY_ROWS = 10  # times the rows that are accepted, counting empty ones
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"  # .xls, and every workbook with a password
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+FORMULA = re.compile(r"[=+\-@\t\r\n]")
+WIDEST = 60
+
+
+class Unreadable(ValueError):
+    """A file was refused; the text says why and what to do."""
+
+
+def check_upload(file):
+    """Return the format class of an uploaded file; raise ``Unreadable`` without parsing it."""
+    if file.size > settings.IMPORT_MAXIMUM_BYTES:
+        raise Unreadable(
+            _t("The file is too large: at most %(limit)s megabytes are accepted.")
+            % {"limit": persian.digits_shown(f"{settings.IMPORT_MAXIMUM_BYTES / 1e6:g}")}
+        )
+    start = file.read(8)
+    file.seek(0)
+    if not start:
+        raise Unreadable(_t("The file is empty."))
+    if start.startswith(OLD_EXCEL):
+        raise Unreadable(
+            _t(
+                "This is a file of an old Excel, or one with a password. "
+                "Save it as .xlsx without a password and bring that."
+            )
+        )
+    extension = file.name.rpartition(".")[2].lower()
+    if extension == "xlsx" and zipfile.is_zipfile(file):
+        return XLSX
+    if extension == "csv" and not start.startswith(b"PK\x03\x04"):
+        return CSV
+    raise Unreadable(_t("This is no readable Excel (.xlsx) or CSV (.csv) file."))
+
+
+def check_unpacked(data):
+    """Unpack a workbook part by part into nothing; raise ``Unreadable`` where it is too much.
+
+    First what its directory declares, then what really comes out of it.
+    """
+    limit = UNPACKED * settings.IMPORT_MAXIMUM_BYTES
+    too_much = _t("Unpacked, this Excel file is too large. Remove other sheets and pictures.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+            if sum(part.file_size for part in parts) > limit:
+                raise Unreadable(too_much)
+            unpacked = 0
+            for part in parts:
+                with archive.open(part) as content:
+                    while chunk := content.read(65536):
+                        unpacked += len(chunk)
+                        if unpacked > limit:
+                            raise Unreadable(too_much)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise Unreadable(_t("The Excel file is damaged.")) from error
+
+
+def make_dataset(rows):
+    """Return the rows of a sheet as a dataset, each with its number in the file.
+
+    The first row that holds anything is the heading. Empty rows are left out; more rows or
+    columns than are accepted, cells without a heading and headings twice are refused.
+    """
+    dataset = tablib.Dataset()
+    dataset.row_numbers, dataset.read_as = [], None
+    headings = None
+    for number, cells in enumerate(rows, 1):
+        if number > EMPTY_ROWS * settings.IMPORT_MAXIMUM_ROWS:
+            raise _too_many_rows()
+        cells = list(cells)
+        while cells and cells[-1] in (None, ""):
+            cells.pop()
+        if not any(cell not in (None, "") for cell in cells):
+            continue
+        if headings is None:
+            dataset.headers = headings = _checked_headings(cells)
+            continue
+        _check_row(number, cells, headings, len(dataset.row_numbers))
+        dataset.append(cells + [None] * (len(headings) - len(cells)))
+        dataset.row_numbers.append(number)
+    if headings is None:
+        raise Unreadable(_t("The file is empty."))
+    if not dataset.row_numbers:
+        raise Unreadable(_t("The file has headings but no rows."))
+    return dataset
+
+
+def _checked_headings(cells):
+    if len(cells) > COLUMNS:
+        raise Unreadable(_t("The file has too many columns."))
+    headings = [" ".join(str("" if cell is None else cell).split()) for cell in cells]
+    for position, heading in enumerate(headings):
+        if heading and heading in headings[:position]:
+            raise Unreadable(
+                _t("The heading “%(heading)s” occurs twice.") % {"heading": heading[:WIDEST]}
+            )
+    return headings
+
+
+def _check_row(number, cells, headings, count):
+    if count >= settings.IMPORT_MAXIMUM_ROWS:
+        raise _too_many_rows()
+    for position, cell in enumerate(cells):
+        if cell not in (None, "") and (position >= len(headings) or not headings[position]):
+            raise Unreadable(
+                _t("Row %(row)s has a value in column %(column)s, which has no heading.")
+                % {
+                    "row": persian.digits_shown(str(number)),
+                    "column": get_column_letter(position + 1),
+                }
+            )
+
+
+def _too_many_rows():
+    return Unreadable(
+        _t("The file has too many rows: at most %(limit)s rows are imported at once.")
+        % {"limit": persian.digits_shown(str(settings.IMPORT_MAXIMUM_ROWS))}
+    )
+
+
+def harmless(cell):
+    """Return a cell that no spreadsheet takes for a formula; ``original`` undoes it."""
+    if not isinstance(cell, str):
+        return cell
+    cell = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", cell)
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def original(cell):
+    """Return a cell without the sign that ``harmless`` put in front of it."""
+    if isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell[1:2]):
+        return cell[1:]
+    return cell
+
+
+class XLSX(base_formats.XLSX):
+    def get_title(self):
+        return _("Excel (.xlsx)")
+
+    def create_dataset(self, in_stream):
+        check_unpacked(in_stream)
+        try:
+            book = openpyxl.load_workbook(
+                io.BytesIO(in_stream), read_only=True, data_only=True, keep_links=False
+            )
+            if not book.worksheets:
+                raise Unreadable(_t("The file is empty."))
+            # A sheet declares its own size, which may be wrong: rows are counted as they come.
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()
+            rows = sheet.iter_rows(
+                values_only=True,
+                max_col=COLUMNS + 1,
+                max_row=EMPTY_ROWS * settings.IMPORT_MAXIMUM_ROWS + 1,
+            )
+            return make_dataset([original(cell) for cell in row] for row in rows)
+        except (ParseError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+            if isinstance(error, Unreadable):
+                raise
+            raise Unreadable(_t("The Excel file is damaged.")) from error
+
+    def export_data(self, dataset, **kwargs):
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet((dataset.title or "Export")[:31])
+        sheet.sheet_view.rightToLeft = persian.is_persian()
+        sheet.freeze_panes = "A2"
+        for position, heading in enumerate(dataset.headers):
+            longest = max([len(str(row[position] or "")) for row in dataset[:100]] + [len(heading)])
+            letter = get_column_letter(position + 1)
+            sheet.column_dimensions[letter].width = min(longest + 4, WIDEST)
+        sheet.append([_cell(sheet, heading, bold=True) for heading in dataset.headers])
+        for row in dataset:
+            sheet.append([_cell(sheet, value) for value in row])
+        content = io.BytesIO()
+        book.save(content)
+        return content.getvalue()
+
+
+def _cell(sheet, value, bold=False):
+    cell = WriteOnlyCell(sheet, value=harmless(value))
+    if isinstance(value, str):
+        cell.data_type = "s"
+    if bold:
+        cell.font = Font(bold=True)
+    return cell
+
+
+class CSV(base_formats.CSV):
+    def get_title(self):
+        return _("CSV (.csv)")
+
+    def is_binary(self):
+        return True  # bytes in and out: the encoding is told apart, and written, here
+
+    def get_read_mode(self):
+        return "rb"
+
+    def get_content_type(self):
+        return "text/csv; charset=utf-8"
+
+    def create_dataset(self, in_stream):
+        text, read_as = decoded(in_stream)
+        heading = text.lstrip().partition("\n")[0]
+        delimiter = max(",;\t", key=heading.count)
+        try:
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+            dataset = make_dataset([original(cell) for cell in row] for row in rows)
+        except csv.Error as error:
+            raise Unreadable(_t("The CSV file is damaged.")) from error
+        dataset.read_as = read_as
+        return dataset
+
+    def export_data(self, dataset, **kwargs):
+        content = io.StringIO()
+        writer = csv.writer(content)
+        for row in [dataset.headers, *dataset]:
+            writer.writerow([_written(cell) for cell in row])
+        return content.getvalue().encode("utf-8-sig")
+
+
+def decoded(data):
+    """Return the text of a CSV file, and ``cp1256`` where old Windows wrote it, else None."""
+    try:
+        text, read_as = data.decode("utf-8-sig"), None
+    except UnicodeDecodeError:
+        text, read_as = data.decode("cp1256"), "cp1256"
+    if CONTROL.search(text):
+        raise Unreadable(_t("This is no readable Excel (.xlsx) or CSV (.csv) file."))
+    return text, read_as
+
+
+def _written(cell):
+    return format(cell, "f") if isinstance(cell, Decimal) else harmless(cell)
+
+
+FORMATS = [XLSX, CSV]

@@ -1,0 +1,90 @@
+"""How the rows of an imported file are told to people: what is wrong, and what would change."""
+
+import datetime
+from decimal import Decimal
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.formats import localize
+from django.utils.html import format_html
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _t
+
+from backoffice import persian
+
+LONGEST_VALUE = 60
+
+
+def shown(value):
+    """Return a value as a page shows it, each in its own direction."""
+    if isinstance(value, bool):
+        return _t("Yes") if value else _t("No")
+    if isinstance(value, int | float | Decimal | datetime.date):
+        return localize(value)
+    return "" if value is None else str(value)
+
+
+def row_errors(resource, number, row, problem):
+    """Return a ValidationError with one sentence for each thing that is wrong with a row."""
+    columns = {}
+    for name, field in resource.fields.items():
+        columns[name] = columns[field.attribute] = str(field.column_name)
+    if not hasattr(problem, "error_dict"):
+        problem = ValidationError({NON_FIELD_ERRORS: problem.error_list})
+    sentences = []
+    for name, errors in problem.error_dict.items():
+        for error in errors:
+            sentences.append(_sentence(number, columns.get(name), row, error))
+    return ValidationError(sentences)
+
+
+def _sentence(number, column, row, error):
+    row_number = persian.digits_shown(str(number))
+    message = " ".join(error.messages)
+    if column is None:
+        return _t("Row %(row)s: %(message)s") % {"row": row_number, "message": message}
+    if error.code in ("blank", "null", "required") and row.get(column) in (None, ""):
+        return _t("Row %(row)s, column “%(column)s” is empty: a value is needed.") % {
+            "row": row_number,
+            "column": column,
+        }
+    cell = Truncator(shown(row.get(column))).chars(LONGEST_VALUE)
+    words = {"row": row_number, "column": column, "value": f"\u2068{cell}\u2069"}
+    if error.code == "not_allowed":
+        return _t(
+            "Row %(row)s, column “%(column)s”: the value “%(value)s” is not accepted. "
+            "Allowed is: %(allowed)s."
+        ) % {**words, "allowed": message}
+    return _t(
+        "Row %(row)s, column “%(column)s”: the value “%(value)s” is not accepted. %(message)s"
+    ) % {**words, "message": message}
+
+
+class Difference:
+    """What an imported row changes, field by field, for the preview."""
+
+    def __init__(self, resource, instance, new):
+        self.new = new
+        self.left = self._values(resource, instance)
+        self.right = self.left
+
+    def compare_with(self, resource, instance):
+        self.right = self._values(resource, instance) if instance else [""] * len(self.left)
+
+    def as_html(self):
+        """Return one cell for each field: its value, or the old one struck out and the new."""
+        return [self._cell(old, new) for old, new in zip(self.left, self.right, strict=True)]
+
+    def _cell(self, old, new):
+        if self.new or old == new:
+            return format_html("<bdi>{}</bdi>", new)
+        return format_html("<del><bdi>{}</bdi></del> <ins><bdi>{}</bdi></ins>", old, new)
+
+    @staticmethod
+    def _values(resource, instance):
+        values = []
+        for field in resource.get_import_fields():
+            value = field.get_value(instance)
+            native = isinstance(value, bool | int | float | Decimal | datetime.date)
+            choice = hasattr(field.widget, "choices")
+            values.append(shown(value) if native and not choice else field.export(instance))
+        return values
