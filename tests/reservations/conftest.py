@@ -1,0 +1,49 @@
+import pytest
+
+from tests.reservations.factories import make_event
+
+BOX_OFFICE = (
+    "reservations.view_event",
+    "reservations.view_seat",
+    "reservations.hold_seat",
+    "reservations.release_expired_seat",
+)
+
+
+@pytest.fixture
+def event(db):
+    return make_event(seats=3)
+
+
+@pytest.fixture
+def seats(event):
+    return list(event.seats.all())
+
+
+@pytest.fixture
+def holder(make_user):
+    return make_user("holder", *BOX_OFFICE, first_name="مریم", last_name="رضایی")
+
+
+@pytest.fixture
+def colleague(make_user):
+    return make_user("colleague", *BOX_OFFICE, first_name="علی", last_name="کریمی")
+
+
+@pytest.fixture
+def supervisor(make_user):
+    return make_user(
+        "supervisor", *BOX_OFFICE, "reservations.release_seat", "reservations.change_seat"
+    )
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a function that sets the database's clock, for the statements from here on."""
+    from django.db.models import DateTimeField, Value
+
+    def set_clock(instant):
+        fixed = Value(instant, output_field=DateTimeField())
+        monkeypatch.setattr("backoffice.clock.database_now", lambda: fixed)
+
+    return set_clock
