@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from backoffice import locks
+from backoffice import locks, persian_admin  # noqa: F401 - makes Django's pages Persian
 from backoffice.claims import ClaimKind
 from backoffice.lock_actions import (
     EditingFilter,

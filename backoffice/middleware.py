@@ -1,7 +1,9 @@
-"""Two things every answer of the office obeys: its policy for content, and its language."""
+"""What every page of the office obeys: its policy for content, its language, its letters."""
 
 from django.conf import settings
 from django.utils import translation
+
+from backoffice.persian import normalise_typed
 
 # Styles only may be inline: the theme writes its colours into a <style> element.
 POLICY = (
@@ -38,3 +40,34 @@ def chosen_language(get_response):
         return response
 
     return middleware
+
+
+class PersianTyping:
+    """Make of every keyboard's letters and digits those that are stored, before a view reads them.
+
+    A class for the sake of ``process_view``: only after the check against forged requests has
+    read a form may its body be read. Passwords stay as typed, and so do requests of programs.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        request.GET = as_stored(request.GET)
+        if request.method == "POST" and not getattr(view, "csrf_exempt", False):
+            request.POST = as_stored(request.POST)
+
+
+def as_stored(typed):
+    """Return the values of a form as they are stored; the same object where nothing changes."""
+    if all(value.isascii() for _name, values in typed.lists() for value in values):
+        return typed
+    stored = typed.copy()
+    for name, values in typed.lists():
+        if "password" not in name:
+            stored.setlist(name, [normalise_typed(value) for value in values])
+    stored._mutable = False
+    return stored

@@ -47,7 +47,9 @@ INVISIBLE = str.maketrans(dict.fromkeys("\u200b\u200e\u200f\u2066\u2067\u2068\u2
 NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[,٬][0-9]{3})+|[0-9]+)(?:[.٫][0-9]+)?")
 DATE = re.compile(r"([0-9]{4})([/-])([0-9]{1,2})\2([0-9]{1,2})")
 CODE_WORD = re.compile(r"\W*(?:[0-9]{9,}|0[0-9]{3,})\W*|.*[A-Za-z].*", re.DOTALL)
-MARKUP = re.compile(r"<(bdi|code|pre)\b.*?</\1>|<[^>]*>|&#?\w+;|[^\s<&]+", re.DOTALL)
+MARKUP = re.compile(
+    r"<(bdi|code|pre|script|style|textarea)\b.*?</\1>|<[^>]*>|&#?\w+;|[^\s<&]+", re.DOTALL
+)
 
 
 def is_persian():
