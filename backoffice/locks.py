@@ -246,7 +246,7 @@ def require(model, pk, *, by, token, version, source=LockEvent.Source.PAGE):
     mine = same.live().filter(editing_session_key=fingerprint(token))
     if mine.update(editing_last_seen_at=database_now(), version=F("version") + 1) == 1:
         return token
-    return _take(model, pk, by=by, version=version, own_token="", source=source, save=True)
+    return _take(model, pk, by=by, version=version, own_token=token, source=source, save=True)
 
 
 def _take(model, pk, *, by, version, own_token, source, save=False):

@@ -38,7 +38,7 @@ def at_once(work, count=THREADS):
 
 
 @pytest.fixture
-def people(transactional_db):
+def people(transactional_db, django_db_serialized_rollback):
     return [get_user_model().objects.create_user(f"user{n}") for n in range(THREADS)]
 
 
