@@ -1,8 +1,9 @@
 """What the office reads from its surroundings, and the secrets it makes for itself.
 
-A value comes from the process environment, else from ``.env`` beside ``manage.py``, else from
-``secrets.env`` in the data folder (``VAR_DIR``, by default ``var/``). Each reader returns a
-checked value or raises ``ImproperlyConfigured`` with the name and what is allowed.
+A value comes from the process environment, else from ``.env`` beside ``manage.py``, else from the
+data folder (``VAR_DIR``, by default ``var/``): ``office.env`` holds what the set-up remembered of
+this office, ``secrets.env`` the secrets. Each reader returns a checked value or raises
+``ImproperlyConfigured`` with the name and what is allowed.
 
 ``python -m backoffice.environment`` makes the data folder and the secrets that are missing.
 """
@@ -10,6 +11,7 @@ checked value or raises ``ImproperlyConfigured`` with the name and what is allow
 import base64
 import os
 import secrets
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -38,6 +40,8 @@ def lookup(name, default=None):
 
 VAR_DIR = Path(lookup("VAR_DIR", str(BASE_DIR / "var"))).resolve()
 SECRETS_FILE = VAR_DIR / "secrets.env"
+REMEMBERED_FILE = VAR_DIR / "office.env"
+FILE_VALUES = read_file(REMEMBERED_FILE) | FILE_VALUES
 
 
 def refuse(name, value, allowed):
@@ -168,5 +172,16 @@ def make_secrets():
     return missing
 
 
+def remember(name, value):
+    """Keep a value for every later start on this machine; ``.env`` and the environment win."""
+    values = read_file(REMEMBERED_FILE) | {name: value}
+    text = "".join(f"{name}={value}\n" for name, value in values.items())
+    REMEMBERED_FILE.write_text(text, encoding="utf-8")
+    FILE_VALUES.setdefault(name, value)
+
+
 if __name__ == "__main__":
-    make_secrets()
+    try:
+        make_secrets()
+    except OSError as problem:
+        sys.exit(f"The data folder {VAR_DIR} can't be written: {problem.strerror}.")

@@ -13,11 +13,14 @@ SECRET_KEY = env.secret("SECRET_KEY")
 ENCRYPTION_KEYS = env.secret("ENCRYPTION_KEYS").split(",")
 HOST = env.lookup("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, low=1, high=65535)
+WEB_WORKERS = env.number("WEB_WORKERS", 2, low=1, high=64)
+WEB_THREADS = env.number("WEB_THREADS", 4, low=1, high=64)
 BASE_URL = env.base_url("BASE_URL", f"http://127.0.0.1:{PORT}")
 HTTPS = BASE_URL.startswith("https://")
 BASE_HOST = BASE_URL.split("//")[1].rsplit(":", 1)[0]
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", f"{BASE_HOST},127.0.0.1,localhost")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
+CSRF_FAILURE_VIEW = "backoffice.json_api.csrf_failure"
 DATABASES = {"default": env.database("DATABASE_URL", VAR_DIR / "office.sqlite3")}
 
 # What it is made of
@@ -172,7 +175,9 @@ ORDER_DEADLINE_HOURS = env.number("ORDER_DEADLINE_HOURS", 24, low=0.001, high=72
 ORDER_CLAIM_SECONDS = env.number("ORDER_CLAIM_SECONDS", 90, low=1, high=3600)
 PROVIDER_CONNECT_SECONDS = env.number("PROVIDER_CONNECT_SECONDS", 5, low=0.1, high=60, kind=float)
 PROVIDER_READ_SECONDS = env.number("PROVIDER_READ_SECONDS", 20, low=0.1, high=60, kind=float)
-PROVIDER_PRIVATE_ADDRESSES = env.flag("PROVIDER_PRIVATE_ADDRESSES", env.flag("DEMO", False))
+DEMO = env.flag("DEMO", None)  # into a new database only; None: where that is SQLite
+SIMULATOR = env.flag("SIMULATOR", False)  # remembered where the demo office was set up
+PROVIDER_PRIVATE_ADDRESSES = env.flag("PROVIDER_PRIVATE_ADDRESSES", SIMULATOR)
 SIMULATOR_PORT = env.number("SIMULATOR_PORT", 8700, low=1, high=65535)
 
 # Files that people bring

@@ -1,10 +1,21 @@
-import os
+"""What the tests of all apps share. The database is the one of ``DATABASE_URL``."""
 
+import ipaddress
+import os
+import shutil
+import socket
+from contextlib import contextmanager
+
+import psycopg
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.test import TransactionTestCase
+from django.contrib.auth.models import Permission
+from django.test import Client, TransactionTestCase
+from psycopg import sql
 
 from backoffice import append_only
+from tests.processes import RealOffice
 
 # Playwright keeps an event loop in the main thread, in which Django would refuse its queries.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -13,7 +24,6 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 @pytest.fixture
 def make_user(db):
     """Return a function that makes a member of staff with the given permissions."""
-    from django.contrib.auth.models import Permission
 
     def make(username, *permissions, **kwargs):
         user = get_user_model().objects.create_user(username, is_staff=True, **kwargs)
@@ -40,3 +50,135 @@ def flush_past_append_only():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", unprotected_flush)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only():
+    """Refuse every connection to another machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _only_loopback(getattr(socket.socket, name)))
+        yield
+
+
+def _only_loopback(connect):
+    def guarded(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+                raise RuntimeError(f"A test may not reach {address}")
+        return connect(self, address)
+
+    return guarded
+
+
+# Real processes
+
+
+@pytest.fixture(scope="session")
+def collected_static(tmp_path_factory):
+    """A folder in which the first office leaves its static files for all others."""
+    return tmp_path_factory.mktemp("static")
+
+
+@pytest.fixture
+def make_office(tmp_path, collected_static):
+    """Return a function that makes an office of real processes; they are gone after the test."""
+    with _databases() as make_database:
+        made = []
+
+        def make(name="office", **environment):
+            folder = tmp_path / name
+            folder.mkdir()
+            (folder / "static").symlink_to(collected_static)
+            (folder / "static.digest").symlink_to(collected_static / "digest.txt")
+            url = environment.pop("DATABASE_URL", None) or make_database(folder)
+            office = RealOffice(folder, database_url=url, **environment)
+            made.append(office)
+            return office
+
+        yield make
+        for office in made:
+            office.destroy()
+
+
+@contextmanager
+def _databases():
+    """Give a function that makes empty databases of the kind that the tests run on."""
+    address = os.environ.get("DATABASE_URL", "")
+    if not address.startswith("postgres"):
+        yield lambda folder: f"sqlite:///{folder}/office.sqlite3"
+        return
+    made = []
+    with psycopg.connect(address, autocommit=True) as server:
+
+        def make(folder):
+            name = f"office_{os.getpid()}_{len(made)}"
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            made.append(name)
+            return f"{address.rsplit('/', 1)[0]}/{name}"
+
+        yield make
+        for name in made:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+# A browser
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_ADVICE = "Chromium is not on this machine: apt install chromium"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",  # it refuses to start as root otherwise
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The machine's own Chromium; without one the test is left out, or fails under CI."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(CHROMIUM_ADVICE)
+    from playwright.sync_api import sync_playwright  # only where there is a browser to drive
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def make_page(chromium, live_server):
+    """Return a function that opens a page of the live server, logged in as a user or as nobody.
+
+    ``viewport`` is (width, height). Each page has its own cookies, as another person's would.
+    """
+    contexts = []
+
+    def make(user=None, *, viewport=(1440, 900)):
+        width, height = viewport
+        context = chromium.new_context(
+            base_url=live_server.url,
+            locale="fa-IR",
+            timezone_id="Asia/Tehran",
+            viewport={"width": width, "height": height},
+        )
+        contexts.append(context)
+        if user is not None:
+            context.add_cookies([session_cookie(user, live_server.url)])
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def session_cookie(user, url):
+    """Return the cookie that logs a user in, for a browser."""
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    name = settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value, "url": url}

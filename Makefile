@@ -1,0 +1,107 @@
+# make run          the whole office, in one command
+# make test         everything that must hold
+# make run-dev      as run, with auto-reload
+# make prove        what takes longer than a test may: all storms, benchmarks
+# make backup       database and secrets, while the office runs
+# make restore FILE=var/backups/office-20261122T101500Z.tar.gz
+# make lint, make messages, make clean
+
+PYTHON := .venv/bin/python
+MANAGE := $(PYTHON) manage.py
+# Tests have a data folder of their own, and meet no server but those they start.
+TEST_DIR := $(CURDIR)/var/test
+SQLITE := VAR_DIR="$(TEST_DIR)" DATABASE_URL="sqlite:///$(TEST_DIR)/office.sqlite3"
+POSTGRESQL := VAR_DIR="$(TEST_DIR)" $(PYTHON) -m tests.postgresql
+PYTEST := $(PYTHON) -m pytest -q
+SUITE := -n 2 -m "not browser and not processes and not storm and not benchmark"
+
+.PHONY: run run-dev backup restore test prove lint messages clean environment development
+
+run: environment
+	@exec $(MANAGE) run_office
+
+run-dev: environment
+	@exec env DEBUG=yes $(MANAGE) run_office --procfile Procfile.dev
+
+backup: environment
+	@exec $(MANAGE) backup_office
+
+restore: environment
+	@exec $(MANAGE) restore_office "$(FILE)"
+
+test: lint
+	@echo "== Types"
+	@$(PYTHON) -m mypy
+	@echo "== The apps know nothing of each other"
+	@.venv/bin/lint-imports
+	@echo "== Settings of production"
+	@$(SQLITE) BASE_URL=https://office.example $(MANAGE) check --deploy --fail-level WARNING
+	@echo "== Migrations"
+	@$(SQLITE) $(MANAGE) makemigrations --check
+	@echo "== Persian catalogue"
+	@$(SQLITE) $(PYTEST) tests/backoffice/test_catalogue.py
+	@echo "== Suite on SQLite"
+	@$(SQLITE) $(PYTEST) $(SUITE)
+	@echo "== Real processes on SQLite"
+	@$(SQLITE) $(PYTEST) -m "processes and not browser"
+	@echo "== Suite on PostgreSQL"
+	@$(POSTGRESQL) $(PYTEST) $(SUITE)
+	@echo "== Real processes on PostgreSQL"
+	@$(POSTGRESQL) $(PYTEST) -m "processes and not browser"
+	@echo "== Browser"
+	@$(SQLITE) $(PYTEST) -m browser
+
+prove: development
+	@$(SQLITE) $(PYTEST) -s -m "storm or benchmark"
+	@$(POSTGRESQL) $(PYTEST) -s -m "storm or benchmark"
+
+lint: development
+	@echo "== Lint and format"
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+messages: development
+	@for app in backoffice inventory reservations orders; do \
+	  (cd $$app && ../$(PYTHON) ../manage.py makemessages -l fa --no-obsolete --no-location \
+	  && ../$(PYTHON) ../manage.py compilemessages -l fa) || exit 1; done
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf var/test var/static var/static.digest var/cache
+
+environment:
+	@$(call install,requirements.txt)
+	@$(PYTHON) -m backoffice.environment
+
+development:
+	@$(call install,requirements-dev.txt)
+	@VAR_DIR="$(TEST_DIR)" $(PYTHON) -m backoffice.environment
+
+# Make .venv where it is missing, broken or was moved; install a file of requirements when it
+# changed since the last time.
+define install
+set -e; \
+state() { { cat requirements*.txt; pwd; $(PYTHON) -V; } 2>&1 | cksum; }; \
+stamp=.venv/$(1).stamp; \
+if [ "$$(cat $$stamp 2>&1)" != "$$(state)" ]; then \
+  if ! $(PYTHON) -m pip --version >/dev/null 2>&1 || ! grep -qF "$$(pwd)/" .venv/pyvenv.cfg; then \
+    for candidate in python3 python3.13 python3.12 python3.11 ""; do \
+      $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+        2>/dev/null && break || true; \
+    done; \
+    if [ -z "$$candidate" ]; then \
+      echo "The office needs Python 3.11, 3.12 or 3.13: $$(python3 -V 2>&1 || true) is too old or too new." >&2; \
+      exit 1; \
+    fi; \
+    if ! $$candidate -c 'import ensurepip, venv' 2>/dev/null; then \
+      echo "Python's venv is missing: install it with 'apt install python3-venv'." >&2; \
+      exit 1; \
+    fi; \
+    echo "Making .venv with $$($$candidate -V)"; \
+    $$candidate -m venv --clear .venv; \
+  fi; \
+  echo "Installing $(1)"; \
+  $(PYTHON) -m pip install -q --disable-pip-version-check -r $(1); \
+  state > $$stamp; \
+fi
+endef

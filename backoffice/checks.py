@@ -1,0 +1,172 @@
+"""What must hold before the office starts; every ``manage.py`` command asks."""
+
+import math
+
+from django.conf import settings
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.sites import all_sites
+from django.core.checks import Error, Warning, register
+from django.utils.module_loading import import_string
+
+from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin
+from backoffice.imports import LockAwareResource
+from backoffice.locks import EditableModel
+from backoffice.schedules import SCHEDULED_TASKS
+
+BEATS_IN_A_TIMEOUT = 2.5
+
+
+@register
+def check_sqlite(app_configs=None, **kwargs):
+    """SQLite loses writes under load without a write-ahead log and immediate transactions."""
+    faults = []
+    for alias, database in settings.DATABASES.items():
+        if database["ENGINE"] != "django.db.backends.sqlite3":
+            continue
+        options = database.get("OPTIONS", {})
+        if "journal_mode=wal" not in options.get("init_command", "").lower().replace(" ", ""):
+            faults.append(
+                Error(
+                    f"The SQLite database '{alias}' is opened without a write-ahead log.",
+                    hint="OPTIONS['init_command'] needs PRAGMA journal_mode=WAL.",
+                    id="backoffice.E001",
+                )
+            )
+        if options.get("transaction_mode") != "IMMEDIATE":
+            faults.append(
+                Error(
+                    f"The SQLite database '{alias}' begins its transactions deferred.",
+                    hint="OPTIONS['transaction_mode'] must be IMMEDIATE.",
+                    id="backoffice.E002",
+                )
+            )
+    return faults
+
+
+def longest_wait(cluster):
+    """Return after how many seconds a task of a cluster has certainly ended, waiting included.
+
+    Taken from the table, it waits in memory behind ``queue_limit`` others and ``bulk`` that are
+    on their way there, each of which may take its whole ``timeout``; then it runs itself.
+    """
+    waiting = cluster["queue_limit"] + cluster.get("bulk", 1)
+    return (math.ceil(waiting / cluster["workers"]) + 1) * cluster["timeout"]
+
+
+@register
+def check_queue(app_configs=None, **kwargs):
+    """A task that outlives ``retry`` is handed out a second time while it waits or runs."""
+    main = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
+    clusters = {"main": main} | {
+        name: main | values for name, values in settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).items()
+    }
+    faults = []
+    for name, cluster in clusters.items():
+        needed = {"workers", "timeout", "retry", "queue_limit"}
+        unset = sorted(key for key in needed if not cluster.get(key))
+        if unset:
+            message = f"The {name} cluster needs {', '.join(unset)} in Q_CLUSTER."
+            faults.append(Error(message, id="backoffice.E003"))
+        elif longest_wait(cluster) >= cluster["retry"]:
+            faults.append(
+                Error(
+                    f"Waiting tasks of the {name} cluster outlive its retry of "
+                    f"{cluster['retry']} s and would run twice.",
+                    hint=f"Set retry above {longest_wait(cluster)} s, or lower queue_limit, "
+                    "bulk or timeout.",
+                    id="backoffice.E003",
+                )
+            )
+    return faults
+
+
+@register
+def check_guards(app_configs=None, **kwargs):
+    """Every admin, inline and import that writes an editable document goes through its lock."""
+    faults = []
+    for site in all_sites:
+        for model, model_admin in site._registry.items():
+            if issubclass(model, EditableModel):
+                faults += _faults_of_admin(model_admin)
+            else:
+                faults += [
+                    _fault(model_admin, f"edits {inline.model._meta.label} without its lock", 6)
+                    for inline in model_admin.inlines
+                    if issubclass(inline.model, EditableModel)
+                ]
+    return faults
+
+
+def _faults_of_admin(model_admin):
+    faults = []
+    if not _stands_leftmost(type(model_admin)):
+        faults.append(_fault(model_admin, "needs EditLockAdminMixin as its leftmost base", 4))
+    faults += [
+        _fault(model_admin, f"has {inline.__name__} without EditLockInlineMixin", 5)
+        for inline in model_admin.inlines
+        if not issubclass(inline, EditLockInlineMixin)
+    ]
+    if hasattr(model_admin, "get_import_resource_classes"):
+        faults += [
+            _fault(model_admin, f"imports by {resource.__name__}, no LockAwareResource", 7)
+            for resource in model_admin.get_import_resource_classes(None)
+            if not issubclass(resource, LockAwareResource)
+        ]
+    return faults
+
+
+def _stands_leftmost(admin_class):
+    if not issubclass(admin_class, EditLockAdminMixin):
+        return False
+    bases = admin_class.__mro__
+    before = bases[: bases.index(EditLockAdminMixin)]
+    # What comes before the guard may be built on it, but may not go round it.
+    return all(issubclass(base, EditLockAdminMixin) or not _is_admin(base) for base in before)
+
+
+def _is_admin(base):
+    return issubclass(base, ModelAdmin) or any(
+        hasattr(base, name) for name in ("save_model", "delete_model", "changeform_view")
+    )
+
+
+def _fault(model_admin, what, number):
+    return Error(
+        f"{type(model_admin).__name__} {what}.",
+        hint="docs/locks.md tells how an admin takes part in the locks.",
+        obj=model_admin.model,
+        id=f"backoffice.E{number:03}",
+    )
+
+
+@register
+def check_schedules(app_configs=None, **kwargs):
+    """A schedule whose function is missing would fail at every turn, and nobody would see."""
+    faults = []
+    for task in SCHEDULED_TASKS.values():
+        try:
+            import_string(task.function)
+        except ImportError as problem:
+            faults.append(
+                Error(
+                    f"The schedule {task.name} names a missing function: {task.function}.",
+                    hint=str(problem),
+                    id="backoffice.E008",
+                )
+            )
+    return faults
+
+
+@register
+def check_beats(app_configs=None, **kwargs):
+    """A lock that lives hardly longer than a beat is lost by one late beat."""
+    needed = BEATS_IN_A_TIMEOUT * settings.EDIT_LOCK_BEAT_SECONDS
+    if needed <= settings.EDIT_LOCK_TIMEOUT_MINUTES * 60:
+        return []
+    return [
+        Warning(
+            "EDIT_LOCK_TIMEOUT_MINUTES is shorter than two and a half beats of an open page.",
+            hint=f"Set it to {needed / 60:.2f} or more, or lower EDIT_LOCK_BEAT_SECONDS.",
+            id="backoffice.W001",
+        )
+    ]
