@@ -28,8 +28,10 @@ UNPACKED = 5  # times the size that a file itself may have: what its parts may w
 COLUMNS = 200
 EMPTY_ROWS = 10  # times the rows that are accepted, counting empty ones
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"  # .xls, and every workbook with a password
+ZIP = b"PK\x03\x04"
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 FORMULA = re.compile(r"[=+\-@\t\r\n]")
+NO_TITLE = re.compile(r"[\\*?:/\[\]]")
 WIDEST = 60
 
 
@@ -56,10 +58,9 @@ def check_upload(file):
             )
         )
     extension = file.name.rpartition(".")[2].lower()
-    if extension == "xlsx" and zipfile.is_zipfile(file):
-        return XLSX
-    if extension == "csv" and not start.startswith(b"PK\x03\x04"):
-        return CSV
+    kinds = {"xlsx": XLSX, "csv": CSV}
+    if kinds.get(extension) is format_of(start):
+        return kinds[extension]
     raise Unreadable(_t("This is no readable Excel (.xlsx) or CSV (.csv) file."))
 
 
@@ -190,21 +191,28 @@ class XLSX(base_formats.XLSX):
                 raise
             raise Unreadable(_t("The Excel file is damaged.")) from error
 
-    def export_data(self, dataset, **kwargs):
+    def export_data(self, *datasets, **kwargs):
+        """Return a workbook with a sheet for each dataset."""
         book = openpyxl.Workbook(write_only=True)
-        sheet = book.create_sheet((dataset.title or "Export")[:31])
-        sheet.sheet_view.rightToLeft = persian.is_persian()
-        sheet.freeze_panes = "A2"
-        for position, heading in enumerate(dataset.headers):
-            longest = max([len(str(row[position] or "")) for row in dataset[:100]] + [len(heading)])
-            letter = get_column_letter(position + 1)
-            sheet.column_dimensions[letter].width = min(longest + 4, WIDEST)
-        sheet.append([_cell(sheet, heading, bold=True) for heading in dataset.headers])
-        for row in dataset:
-            sheet.append([_cell(sheet, value) for value in row])
+        for dataset in datasets:
+            _write_sheet(book, dataset)
         content = io.BytesIO()
         book.save(content)
         return content.getvalue()
+
+
+def _write_sheet(book, dataset):
+    sheet = book.create_sheet(NO_TITLE.sub(" ", dataset.title or "-")[:31])
+    sheet.sheet_view.rightToLeft = persian.is_persian()
+    sheet.freeze_panes = "A2"
+    for position, heading in enumerate(dataset.headers):
+        cells = [str(row[position] or "") for row in dataset[:100]]
+        longest = max(map(len, [*cells, heading]))
+        width = min(longest + 4, WIDEST)
+        sheet.column_dimensions[get_column_letter(position + 1)].width = width
+    sheet.append([_cell(sheet, heading, bold=True) for heading in dataset.headers])
+    for row in dataset:
+        sheet.append([_cell(sheet, value) for value in row])
 
 
 def _cell(sheet, value, bold=False):
@@ -265,3 +273,8 @@ def _written(cell):
 
 
 FORMATS = [XLSX, CSV]
+
+
+def format_of(data):
+    """Return the format class of a file that was let in before."""
+    return XLSX if data.startswith(ZIP) else CSV

@@ -1,4 +1,4 @@
-"""How the rows of an imported file are told to people: what is wrong, and what would change."""
+"""The rows of an imported file: how they are found, and how they are told to people."""
 
 import datetime
 from decimal import Decimal
@@ -8,10 +8,68 @@ from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _t
+from import_export.instance_loaders import ModelInstanceLoader
 
 from backoffice import persian
+from backoffice.import_widgets import comparable, in_all_languages, listed
 
 LONGEST_VALUE = 60
+
+
+class KeyedInstanceLoader(ModelInstanceLoader):
+    """Finds rows by their keys: in one query for the whole file where the key is one column."""
+
+    def __init__(self, resource, dataset=None):
+        super().__init__(resource, dataset)
+        self.known = None
+        names = resource.get_import_id_fields()
+        if len(names) == 1 and dataset.headers:
+            field = resource.fields[names[0]]
+            cells = dataset[str(field.column_name)]
+            keys = {resource.key_of({field.column_name: cell}) for cell in cells}
+            wanted = {f"{field.attribute}__in": [key[0] for key in keys if key]}
+            self.known = {
+                (field.get_value(found),): found for found in self.get_queryset().filter(**wanted)
+            }
+
+    def get_instance(self, row):
+        key = self.resource.key_of(row)
+        if key is None:
+            return None
+        if self.known is not None:
+            return self.known.get(key)
+        names = self.resource.get_import_id_fields()
+        attributes = [self.resource.fields[name].attribute for name in names]
+        return self.get_queryset().filter(**dict(zip(attributes, key, strict=True))).first()
+
+
+def match_headings(resource, found):
+    """Return the resource's own headings for those of a file, and what is wrong with these.
+
+    A heading is known by a field's name, or its label in any language of the office.
+    """
+    names = {}
+    for name, field in resource.fields.items():
+        spelled = {comparable(name), *in_all_languages(field.column_name)}
+        names.update(dict.fromkeys(spelled, str(field.column_name)))
+    headings = [names.get(comparable(heading), heading) for heading in found]
+    twice = sorted({h for h in headings if h and headings.count(h) > 1})
+    unknown = [h[:LONGEST_VALUE] for h in found if h and comparable(h) not in names]
+    missing = [c for c in resource.required_columns() if c not in headings]
+    problems = []
+    if twice:
+        problems.append(_t("These headings occur twice: %(columns)s.") % {"columns": listed(twice)})
+    if unknown:
+        known = listed(field.column_name for field in resource.get_import_fields())
+        problems.append(
+            _t("These columns are not known: %(columns)s. Known are: %(known)s.")
+            % {"columns": listed(unknown), "known": known}
+        )
+    if missing:
+        problems.append(
+            _t("These columns are missing: %(columns)s.") % {"columns": listed(missing)}
+        )
+    return headings, problems
 
 
 def shown(value):

@@ -59,8 +59,11 @@ def listed(words):
 class TextWidget(widgets.Widget):
     def clean(self, value, row=None, **kwargs):
         if isinstance(value, date | time | bool):
-            raise NotAllowed(_t("a text"))
+            raise NotAllowed(self.allowed())
         return text_of(value)
+
+    def allowed(self):
+        return _t("a text")
 
     def render(self, value, obj=None, **kwargs):
         return "" if value is None else str(value)

@@ -7,18 +7,24 @@ their codes, never by their ids, and what somebody is editing right now is not o
 
 import logging
 
+import tablib
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import IntegrityError, models
 from django.db.models import NOT_PROVIDED
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from import_export import fields, resources
-from import_export.instance_loaders import ModelInstanceLoader
 
 from backoffice import locks, persian
 from backoffice.audit import LockEvent
 from backoffice.import_admin import OfficeImportExportMixin
-from backoffice.import_rows import Difference, row_errors
+from backoffice.import_files import XLSX
+from backoffice.import_rows import (
+    Difference,
+    KeyedInstanceLoader,
+    match_headings,
+    row_errors,
+)
 from backoffice.import_widgets import (
     ChoiceWidget,
     CodeKeyWidget,
@@ -29,9 +35,7 @@ from backoffice.import_widgets import (
     TextWidget,
     WholeNumberWidget,
     YesNoWidget,
-    comparable,
-    in_all_languages,
-    listed,
+    text_of,
 )
 
 __all__ = [
@@ -61,33 +65,6 @@ WIDGETS = (
 )
 
 
-class KeyedInstanceLoader(ModelInstanceLoader):
-    """Finds rows by their keys: in one query for the whole file where the key is one column."""
-
-    def __init__(self, resource, dataset=None):
-        super().__init__(resource, dataset)
-        self.known = None
-        names = resource.get_import_id_fields()
-        if len(names) == 1 and dataset.headers:
-            field = resource.fields[names[0]]
-            cells = dataset[str(field.column_name)]
-            keys = {resource.key_of({field.column_name: cell}) for cell in cells}
-            wanted = {f"{field.attribute}__in": [key[0] for key in keys if key]}
-            self.known = {
-                (field.get_value(found),): found for found in self.get_queryset().filter(**wanted)
-            }
-
-    def get_instance(self, row):
-        key = self.resource.key_of(row)
-        if key is None:
-            return None
-        if self.known is not None:
-            return self.known.get(key)
-        names = self.resource.get_import_id_fields()
-        attributes = [self.resource.fields[name].attribute for name in names]
-        return self.get_queryset().filter(**dict(zip(attributes, key, strict=True))).first()
-
-
 class OfficeResource(resources.ModelResource):
     """A model's rows in a file. Its ``Meta`` names ``model``, ``fields`` and ``import_id_fields``.
 
@@ -105,8 +82,10 @@ class OfficeResource(resources.ModelResource):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        forbidden = (locks.GUARD_FIELDS | {"id"}) & {
-            field.attribute for field in self.fields.values() if not field.readonly
+        imported = (field.attribute for field in self.fields.values() if not field.readonly)
+        forbidden = {(name or "").rpartition("__")[2] for name in imported} & {
+            "id",
+            *locks.GUARD_FIELDS,
         }
         if forbidden:
             raise ImproperlyConfigured(f"{type(self).__name__} would import {sorted(forbidden)}")
@@ -169,42 +148,29 @@ class OfficeResource(resources.ModelResource):
     def after_export(self, queryset, dataset, **kwargs):
         dataset.title = str(self._meta.model._meta.verbose_name_plural)
 
+    def template(self):
+        """Return an empty sheet to fill in, with a second one that tells what goes where."""
+        fields = [field for field in self.get_import_fields() if not field.readonly]
+        dataset = tablib.Dataset(headers=[str(field.column_name) for field in fields])
+        dataset.title = str(self._meta.model._meta.verbose_name_plural)
+        required = self.required_columns()
+        guide = tablib.Dataset(headers=[_t("Column"), _t("Required"), _t("Allowed")])
+        guide.title = _t("Guide")
+        for field in fields:
+            needed = _t("Yes") if field.column_name in required else _t("No")
+            guide.append([str(field.column_name), needed, field.widget.allowed()])
+        return XLSX().export_data(dataset, guide)
+
     # Headings
 
     def before_import(self, dataset, **kwargs):
         self.row_numbers = getattr(dataset, "row_numbers", range(2, len(dataset) + 2))
         self.read_as = getattr(dataset, "read_as", None)
-        headings, problems = self._headings(dataset.headers)
+        headings, problems = match_headings(self, dataset.headers)
         if problems:
             dataset.wipe()
             raise ValidationError(problems)
         dataset.headers = headings
-
-    def _headings(self, found):
-        names = {}
-        for name, field in self.fields.items():
-            spelled = {comparable(name), *in_all_languages(field.column_name)}
-            names.update(dict.fromkeys(spelled, str(field.column_name)))
-        headings = [names.get(comparable(heading), heading) for heading in found]
-        problems = [
-            _t("The heading “%(heading)s” occurs twice.") % {"heading": heading}
-            for heading in sorted({h for h in headings if h and headings.count(h) > 1})
-        ]
-        unknown = [h for h in found if h and comparable(h) not in names]
-        missing = [c for c in self.required_columns() if c not in headings]
-        if unknown:
-            problems.append(
-                _t("These columns are not known: %(columns)s. Known are: %(known)s.")
-                % {
-                    "columns": listed(heading[:60] for heading in unknown),
-                    "known": listed(field.column_name for field in self.get_import_fields()),
-                }
-            )
-        if missing:
-            problems.append(
-                _t("These columns are missing: %(columns)s.") % {"columns": listed(missing)}
-            )
-        return headings, problems
 
     def required_columns(self):
         """Return the headings without which a file is refused: keys, and fields without default."""
@@ -238,12 +204,21 @@ class OfficeResource(resources.ModelResource):
         self.number = number
         result = super().import_row(row, instance_loader, **kwargs)
         result.number = number
+        if result.instance is not None:
+            result.instance, result.is_new = self.told_of(result)
         problem = result.errors[0].error if result.errors else result.validation_error
         if problem:
             result.errors = []
             result.import_type = result.IMPORT_TYPE_INVALID
             result.validation_error = row_errors(self, number, row, self.told(problem))
         return result
+
+    def handle_import_error(self, result, error, raise_errors=False):
+        super().handle_import_error(result, self.told(error), raise_errors)
+
+    def told_of(self, result):
+        """Return the object in whose history the row is told, and whether it is new."""
+        return result.instance, result.import_type == result.IMPORT_TYPE_NEW
 
     def told(self, problem):
         """Return what went wrong with a row as a ValidationError that staff can read."""
@@ -301,35 +276,49 @@ class LockAwareResource(OfficeResource):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.refusals = []
+        self.guarded = set()
 
     def import_data(self, dataset, *args, dry_run=False, **kwargs):
         result = super().import_data(dataset, *args, dry_run=dry_run, **kwargs)
         if not dry_run:
-            for pk, refused in self.refusals:
+            for model, pk, refused in self.refusals:
                 locks.record_refusal(
-                    self._meta.model, pk, refused, by=kwargs["user"], source=LockEvent.Source.IMPORT
+                    model, pk, refused, by=kwargs.get("user"), source=LockEvent.Source.IMPORT
                 )
         return result
 
     def before_save_instance(self, instance, row, **kwargs):
         super().before_save_instance(instance, row, **kwargs)
         if not instance._state.adding:
-            self.guard(instance, row, by=kwargs["user"])
+            self.guard(instance, row, by=kwargs.get("user"))
 
     def guard(self, instance, row, *, by):
-        """Hold the row until the commit; raise ``Refused`` where it is edited or was changed."""
-        model = type(instance)
-        exported = self.fields["version"]
-        if exported.column_name in row and exported.clean(row) not in (None, instance.version):
+        """Hold a stored document until the commit; raise ``Refused`` where it is not to be had."""
+        if instance.pk in self.guarded:
+            return
+        try:
+            self._guard(instance, row, by)
+        except locks.Refused as refused:
+            self.refusals.append((type(instance), instance.pk, refused))
+            raise
+        self.guarded.add(instance.pk)
+
+    def _guard(self, instance, row, by):
+        exported = self.fields.get("version")
+        given = row.get(exported.column_name) if exported else None
+        if given not in (None, "") and text_of(given) != str(instance.version):
             raise locks.Refused("changed")
-        workable, held = locks.split(model._default_manager.filter(pk=instance.pk), by=None)
+        rows = type(instance)._default_manager.filter(pk=instance.pk)
+        workable, held = locks.split(rows, by=None)  # nobody's own lock is passed over
         if held:
-            own = held[0].holder_id == by.pk
+            own = by is not None and held[0].holder_id == by.pk
             raise locks.Refused("other_tab" if own else "held", held[0])
         if not workable.filter(version=instance.version + 1).exists():
             raise locks.Refused("changed")
 
     def told(self, problem):
-        if isinstance(problem, locks.Refused):
-            return ValidationError(problem.message)
-        return super().told(problem)
+        if not isinstance(problem, locks.Refused):
+            return super().told(problem)
+        if problem.reason == "changed":
+            return ValidationError(_t("It was changed after this file was exported or previewed."))
+        return ValidationError(problem.message)

@@ -183,7 +183,7 @@ SIMULATOR_PORT = env.number("SIMULATOR_PORT", 8700, low=1, high=65535)
 # Files that people bring
 IMPORT_MAXIMUM_BYTES = env.number("IMPORT_MAXIMUM_BYTES", 5_000_000, low=1000, high=500_000_000)
 IMPORT_MAXIMUM_ROWS = env.number("IMPORT_MAXIMUM_ROWS", 2000, low=1, high=1_000_000)
-IMPORT_EXPORT_TMP_STORAGE_CLASS = "import_export.tmp_storages.CacheStorage"
+IMPORT_EXPORT_TMP_STORAGE_CLASS = "backoffice.import_storage.DatabaseStorage"
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a document of a thousand lines
