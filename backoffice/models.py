@@ -1,6 +1,7 @@
 """The tables of the office itself; each is written where its life is told."""
 
 from backoffice.audit import LockEvent
+from backoffice.import_storage import ImportUpload
 from backoffice.schedules import TaskRun
 
-__all__ = ["LockEvent", "TaskRun"]
+__all__ = ["ImportUpload", "LockEvent", "TaskRun"]
