@@ -27,7 +27,8 @@ backup: environment
 	@exec $(MANAGE) backup_office
 
 restore: environment
-	@exec $(MANAGE) restore_office "$(FILE)"
+	@test -n "$(FILE)" || { echo "Say which backup: make restore FILE=var/backups/..." >&2; exit 1; }
+	@exec $(MANAGE) restore_office "$(FILE)" $(if $(filter yes,$(REPLACE)),--replace)
 
 test: lint
 	@echo "== Types"

@@ -12,6 +12,7 @@ import os
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -77,19 +78,18 @@ def _first_time(tell):
         password = secrets.token_urlsafe(12)
         get_user_model().objects.create_superuser(ADMINISTRATOR, password=password)
     except BaseException:
-        _remove_unfinished()
+        if connection.vendor == "sqlite":
+            remove_sqlite()  # so that the next start is a first one again
         raise
     tell(f"Administrator: {ADMINISTRATOR}   password: {password}")
     tell(f"It is shown this once; `manage.py changepassword {ADMINISTRATOR}` sets another.")
 
 
-def _remove_unfinished():
-    """Remove the SQLite file that this run began, so that the next start is a first one again."""
-    if connection.vendor == "sqlite":
-        connection.close()
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(f"{connection.settings_dict['NAME']}{suffix}")
+def remove_sqlite():
+    """Remove the SQLite database, with the files beside it that would spoil a next one."""
+    connection.close()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{connection.settings_dict['NAME']}{suffix}").unlink(missing_ok=True)
 
 
 def load_demo(tell):
