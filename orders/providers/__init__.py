@@ -1,0 +1,49 @@
+"""The providers, a module each, found by its name; ``base`` is what they share."""
+
+import importlib
+import json
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from orders.providers.base import Misconfigured, ProviderAdapter
+
+
+@cache
+def names() -> list[str]:
+    """Return the names of the providers: the modules of this folder."""
+    return sorted(item.name for item in pkgutil.iter_modules(__path__) if item.name != "base")
+
+
+@cache
+def get_adapter(provider: str) -> ProviderAdapter:
+    """Return the adapter of a provider; raise ``Misconfigured`` where no module has the name."""
+    if provider not in names():
+        raise Misconfigured(f"there is no provider {provider}")
+    adapter: ProviderAdapter = importlib.import_module(f"{__name__}.{provider}").Adapter()
+    return adapter
+
+
+@dataclass(frozen=True)
+class ProviderBinding:
+    """An adapter and the account that it is used with."""
+
+    adapter: ProviderAdapter
+    integration: Any
+
+    def to_credentials(self) -> dict[str, str]:
+        """Return the account's address and secrets; raise ``Misconfigured`` where one lacks."""
+        try:
+            known = json.loads(self.integration.credentials or "{}")
+        except ValueError:
+            raise Misconfigured("credentials can't be read") from None
+        missing = [name for name in self.adapter.credential_names if not known.get(name)]
+        if missing:
+            raise Misconfigured(f"credentials are missing: {', '.join(missing)}")
+        return {"base_url": self.integration.base_url, **known}
+
+
+def get_provider_binding(provider: str, integration: Any) -> ProviderBinding:
+    """Return the binding of an integration to its provider's adapter."""
+    return ProviderBinding(get_adapter(provider), integration)

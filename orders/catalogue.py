@@ -1,0 +1,179 @@
+"""What is sold, for whom, and which provider delivers it."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.locks import EditableModel
+from orders import providers
+from orders.addresses import validate_base_url
+from orders.encryption import EncryptedTextField
+
+WITH_FILES = ("add", "change", "delete", "view", "import", "export")
+ORDER_FIELDS = ("user_identifier", "extra_field")  # of an order, what a provider may be told
+
+
+class Tenant(models.Model):
+    """A shop that sells through the office."""
+
+    code = models.SlugField(_("code"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+        ordering = ["code"]
+        default_permissions = WITH_FILES
+
+    def __str__(self):
+        return self.name
+
+
+def validate_provider(value):
+    """Refuse a provider that has no module in ``orders/providers``."""
+    if value not in providers.names():
+        allowed = ", ".join(providers.names())
+        raise ValidationError(
+            _("There is no provider “%(value)s”. Known are: %(allowed)s."),
+            params={"value": value, "allowed": allowed},
+        )
+
+
+class ProviderIntegration(EditableModel):
+    """An account of ours at a provider."""
+
+    code = models.SlugField(_("code"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    # Plain text, not choices: these would cost a migration for each new provider.
+    provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
+    base_url = models.CharField(_("base address"), max_length=200, validators=[validate_base_url])
+    credentials = EncryptedTextField(_("credentials"), blank=True, help_text=_("kept encrypted"))
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta(EditableModel.Meta):
+        abstract = False
+        verbose_name = _("integration")
+        verbose_name_plural = _("integrations")
+        ordering = ["code"]
+        indexes = [*EditableModel.Meta.indexes]
+
+    def __str__(self):
+        return self.name
+
+
+class Product(models.Model):
+    code = models.SlugField(_("code"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("product")
+        verbose_name_plural = _("products")
+        ordering = ["code"]
+        default_permissions = WITH_FILES
+
+    def __str__(self):
+        return self.name
+
+
+class Package(EditableModel):
+    """One thing with a price that a customer can order."""
+
+    product = models.ForeignKey(Product, models.PROTECT, "packages", verbose_name=_("product"))
+    code = models.SlugField(_("code"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    price = models.DecimalField(_("price"), max_digits=14, decimal_places=2)
+    extra_field_label = models.CharField(
+        _("additional information asked for"),
+        max_length=100,
+        blank=True,
+        help_text=_("for example “phone number”; empty: an order needs none"),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta(EditableModel.Meta):
+        abstract = False
+        verbose_name = _("package")
+        verbose_name_plural = _("packages")
+        ordering = ["product__code", "code"]
+        default_permissions = WITH_FILES
+        indexes = [*EditableModel.Meta.indexes]
+        constraints = [
+            models.CheckConstraint(condition=Q(price__gte=0), name="package_price_not_negative")
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class PackageRouting(models.Model):
+    """Where a package is ordered, first at the lowest priority, and under which number."""
+
+    package = models.ForeignKey(Package, models.CASCADE, "routings", verbose_name=_("package"))
+    integration = models.ForeignKey(
+        ProviderIntegration, models.PROTECT, "routings", verbose_name=_("integration")
+    )
+    priority = models.PositiveSmallIntegerField(_("priority"), default=1)
+    provider_package_id = models.CharField(
+        _("provider's number of the package"),
+        max_length=100,
+        help_text=_("for znet oyun_bilgi_id:kupur, for example 187:660"),
+    )
+    field_mapping = models.JSONField(
+        _("field mapping"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            "which field of the order the provider gets as what, for example "
+            '{"oyuncu_bilgi": "user_identifier"}; empty: as is usual for the provider'
+        ),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("routing")
+        verbose_name_plural = _("routings")
+        ordering = ["package", "priority"]
+        default_permissions = WITH_FILES
+        constraints = [
+            models.UniqueConstraint(fields=["package", "integration"], name="routing_integration"),
+            models.UniqueConstraint(fields=["package", "priority"], name="routing_priority"),
+            models.CheckConstraint(condition=Q(priority__gte=1), name="routing_priority_from_one"),
+        ]
+
+    def __str__(self):
+        return f"{self.priority}: {self.provider_package_id}"
+
+    def clean(self):
+        """Refuse what the provider's adapter could not send."""
+        if not self.integration_id or not isinstance(self.field_mapping, dict):
+            return
+        adapter = providers.get_adapter(self.integration.provider)
+        try:
+            adapter.package_parameters(self.provider_package_id)
+        except ValueError:
+            raise ValidationError(
+                {
+                    "provider_package_id": _("The provider's numbers look like %(example)s.")
+                    % {"example": adapter.package_id_example}
+                }
+            ) from None
+        wrong = {
+            name: field
+            for name, field in self.field_mapping.items()
+            if name not in adapter.default_mapping or field not in ORDER_FIELDS
+        }
+        if wrong:
+            raise ValidationError(
+                {
+                    "field_mapping": _(
+                        "Allowed are the names %(names)s with the values %(values)s."
+                    )
+                    % {
+                        "names": ", ".join(adapter.default_mapping),
+                        "values": ", ".join(ORDER_FIELDS),
+                    }
+                }
+            )

@@ -1,0 +1,73 @@
+"""What happened to an order, line by line: every call, every change of state, and by whom.
+
+Equal answers in a row are one line with a count, as an order may be asked about 149 times. Texts
+come here masked: no PIN, no credentials.
+"""
+
+from django.db import models
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.audit import name_of
+from backoffice.clock import database_now
+
+TEXT_LENGTH = 500
+
+
+class OrderEvent(models.Model):
+    class What(models.TextChoices):
+        CREATED = "created", _("Order taken")
+        SENDING = "sending", _("Sent to the provider")
+        ACCEPTED = "accepted", _("Accepted by the provider")
+        REFUSED = "refused", _("Refused by the provider")
+        UNREACHED = "unreached", _("Provider not reached")
+        UNKNOWN = "unknown", _("Outcome unknown")
+        NO_ROUTE = "no_route", _("No provider for the package")
+        CHECKED = "checked", _("Status asked")
+        NO_ANSWER = "no_answer", _("No usable answer")
+        GIVEN_UP = "given_up", _("Given up")
+        CHECK_WANTED = "check_wanted", _("Check asked for by staff")
+        REVEALED = "revealed", _("PIN shown")
+
+    FOLDED = (What.CHECKED, What.NO_ANSWER, What.NO_ROUTE)
+
+    order = models.ForeignKey(
+        "orders.ProductOrder", models.PROTECT, "events", verbose_name=_("order")
+    )
+    what = models.CharField(_("event"), max_length=12, choices=What)
+    status = models.CharField(_("provider status"), max_length=10)  # of the order, afterwards
+    text = models.CharField(_("details"), max_length=TEXT_LENGTH, blank=True)
+    by_name = models.CharField(_("by"), max_length=150, blank=True)
+    by_id = models.BigIntegerField(_("id of who did it"), null=True)
+    at = models.DateTimeField(_("time"), db_default=database_now(), editable=False)
+    last_at = models.DateTimeField(_("last time"), db_default=database_now(), editable=False)
+    times = models.PositiveIntegerField(_("times"), default=1)
+
+    class Meta:
+        verbose_name = _("order event")
+        verbose_name_plural = _("order events")
+        ordering = ["pk"]
+        default_permissions = ("view",)
+
+    def __str__(self):
+        return self.get_what_display()
+
+
+def record(order_id, what, *, status, text="", by=None):
+    """Add a line to an order's journal, in the caller's transaction; an equal answer is counted."""
+    text = text[:TEXT_LENGTH]
+    if what in OrderEvent.FOLDED:
+        last = OrderEvent.objects.filter(order_id=order_id).order_by("-pk").first()
+        if last and (last.what, last.status, last.text) == (what, status, text):
+            OrderEvent.objects.filter(pk=last.pk).update(
+                times=F("times") + 1, last_at=database_now()
+            )
+            return
+    OrderEvent.objects.create(
+        order_id=order_id,
+        what=what,
+        status=status,
+        text=text,
+        by_id=by.pk if by else None,
+        by_name=name_of(by)[:150],
+    )

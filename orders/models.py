@@ -1,0 +1,307 @@
+"""An order, and each attempt to place it at a provider.
+
+    pending --> sent --> processing --> completed --> delivered
+       ^          |           |
+       |          |           +--> cancelled, failed
+       +----------+  (definitely refused: certainly not at the provider)
+
+``pending`` is certainly not at the provider; ``sent`` is committed before the call. An unknown
+outcome is ``sent`` with a flag. A change of state names the old state in its UPDATE.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.clock import database_now
+from orders.catalogue import (
+    WITH_FILES,
+    Package,
+    PackageRouting,
+    Product,
+    ProviderIntegration,
+    Tenant,
+)
+from orders.encryption import EncryptedTextField
+from orders.journal import OrderEvent
+
+__all__ = [
+    "CheckLoop",
+    "OrderAttempt",
+    "OrderEvent",
+    "Package",
+    "PackageRouting",
+    "Product",
+    "ProductOrder",
+    "ProviderIntegration",
+    "Tenant",
+]
+
+
+class Status(models.TextChoices):
+    PENDING = "pending", _("Waiting to be sent")
+    SENT = "sent", _("Sent")
+    PROCESSING = "processing", _("In progress")
+    COMPLETED = "completed", _("Completed")
+    DELIVERED = "delivered", _("Delivered")
+    CANCELLED = "cancelled", _("Cancelled")
+    FAILED = "failed", _("Failed")
+
+
+AT_PROVIDER = (Status.SENT, Status.PROCESSING)
+OPEN = (Status.PENDING, *AT_PROVIDER)
+DONE = (Status.COMPLETED, Status.DELIVERED)
+
+
+class ReviewReason(models.TextChoices):
+    NO_ROUTE = "no_route", _("no provider for the package")
+    REFUSED = "refused", _("refused by every provider")
+    UNKNOWN = "unknown", _("outcome unknown")
+    TIMEOUT = "timeout", _("not finished in time")
+    MISCONFIGURED = "misconfigured", _("the integration's settings don't work")
+
+
+class OrderQuerySet(models.QuerySet):
+    def pending(self):
+        return self.filter(external_status=Status.PENDING)
+
+    def at_provider(self):
+        return self.filter(external_status__in=AT_PROVIDER)
+
+    def open(self):
+        return self.filter(external_status__in=OPEN)
+
+    def due(self):
+        return self.filter(next_check_at__lte=database_now())
+
+    def claimed(self):
+        """Rows with a claim, live or not."""
+        return self.filter(claimed_until__isnull=False)
+
+    def live(self):
+        return self.filter(claimed_until__gt=database_now())
+
+    def stale(self):
+        return self.filter(claimed_until__lte=database_now())
+
+    def free(self):
+        return self.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=database_now()))
+
+    def needing_a_person(self):
+        return self.filter(review_reason__gt="")
+
+
+class ProductOrder(models.Model):
+    public_id = models.UUIDField(_("order number"), default=uuid.uuid4, unique=True, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, "orders", verbose_name=_("tenant"))
+    external_key = models.CharField(
+        _("the tenant's own number"),
+        max_length=100,
+        blank=True,
+        help_text=_("the same number is never taken twice; may stay empty"),
+    )
+    package = models.ForeignKey(Package, models.PROTECT, "orders", verbose_name=_("package"))
+    price = models.DecimalField(_("price"), max_digits=14, decimal_places=2, editable=False)
+    user_identifier = models.CharField(_("user identifier"), max_length=100, db_index=True)
+    extra_field = models.CharField(_("additional information"), max_length=200, blank=True)
+    created_at = models.DateTimeField(
+        _("created at"), db_default=database_now(), editable=False, db_index=True
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("created by"),
+    )
+
+    # At the provider
+    external_status = models.CharField(
+        _("provider status"), max_length=10, choices=Status, default=Status.PENDING, editable=False
+    )
+    integration = models.ForeignKey(
+        ProviderIntegration,
+        models.PROTECT,
+        "orders",
+        null=True,
+        editable=False,
+        verbose_name=_("integration"),
+    )
+    provider_referans = models.CharField(
+        _("provider reference"), max_length=255, blank=True, db_index=True, editable=False
+    )
+    outcome_unknown = models.BooleanField(_("outcome unknown"), default=False, editable=False)
+    provider_message = models.CharField(
+        _("the provider's words"), max_length=300, blank=True, editable=False
+    )
+    pin_code = EncryptedTextField(_("PIN code"), blank=True, default="", editable=False)
+    pin_last_four = models.CharField(
+        _("PIN's last four"), max_length=4, blank=True, db_index=True, editable=False
+    )
+    sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
+    last_sync_at = models.DateTimeField(_("last check"), null=True, editable=False)
+    completed_at = models.DateTimeField(_("completed at"), null=True, editable=False)
+
+    # When it is looked at next, and by whom it is claimed until then
+    next_check_at = models.DateTimeField(
+        _("next check"), null=True, db_default=database_now(), editable=False
+    )
+    dispatches = models.PositiveSmallIntegerField(_("sendings"), default=0, editable=False)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0, editable=False)
+    transport_errors = models.PositiveSmallIntegerField(_("errors"), default=0, editable=False)
+    claimed_until = models.DateTimeField(_("claimed until"), null=True, editable=False)
+    claimed_at = models.DateTimeField(_("claimed at"), null=True, editable=False)
+    claimed_by = models.CharField(_("claimed by"), max_length=150, blank=True, editable=False)
+    claim_token = models.CharField(max_length=32, blank=True, editable=False)
+    review_reason = models.CharField(
+        _("for review"), max_length=15, choices=ReviewReason, blank=True, editable=False
+    )
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-pk"]
+        default_permissions = WITH_FILES
+        permissions = [
+            ("check_productorder", _("Can ask the provider about orders")),
+            ("reveal_pin_productorder", _("Can see the PIN of orders")),
+            ("release_productorder", _("Can end claims on orders")),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                name="order_due",
+                condition=Q(external_status__in=OPEN),
+            ),
+            models.Index(
+                fields=["claimed_until"],
+                name="order_claimed",
+                condition=Q(claimed_until__isnull=False),
+            ),
+            models.Index(
+                fields=["review_reason"], name="order_for_review", condition=Q(review_reason__gt="")
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "external_key"],
+                name="order_external_key",
+                condition=Q(external_key__gt=""),
+                violation_error_message=_("This number of the tenant is taken already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(external_status__in=Status.values), name="order_status_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(external_status="pending")
+                | Q(sent_at__isnull=True, provider_referans=""),
+                name="order_pending_is_not_at_provider",
+            ),
+            models.CheckConstraint(
+                condition=~Q(external_status__in=AT_PROVIDER)
+                | Q(sent_at__isnull=False, integration__isnull=False, provider_referans__gt=""),
+                name="order_at_provider_has_reference",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    external_status__in=["completed", "delivered"], completed_at__isnull=False
+                )
+                | Q(completed_at__isnull=True) & ~Q(external_status__in=["completed", "delivered"]),
+                name="order_completed_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(external_status__in=OPEN, next_check_at__isnull=False)
+                | (Q(next_check_at__isnull=True) & ~Q(external_status__in=OPEN)),
+                name="order_open_has_next_check",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome_unknown=False) | Q(external_status="sent"),
+                name="order_unknown_is_sent",
+            ),
+            models.CheckConstraint(
+                condition=Q(claimed_until__isnull=True, claimed_at__isnull=True, claim_token="")
+                | Q(claimed_until__isnull=False, claimed_at__isnull=False, claim_token__gt=""),
+                name="order_claim_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(review_reason="") | Q(review_reason__in=ReviewReason.values),
+                name="order_review_reason_known",
+            ),
+        ]
+
+    def __str__(self):
+        return str(self.public_id)
+
+
+class OrderAttempt(models.Model):
+    """One try to place an order. It is committed before the call, and never repeated."""
+
+    class State(models.TextChoices):
+        SENDING = "sending", _("Being sent")
+        ACCEPTED = "accepted", _("Accepted")
+        REFUSED = "refused", _("Refused")
+        UNKNOWN = "unknown", _("Unknown")
+
+    UNSETTLED = (State.SENDING, State.UNKNOWN)
+
+    order = models.ForeignKey(
+        ProductOrder, models.PROTECT, "attempts", verbose_name=_("order"), editable=False
+    )
+    number = models.PositiveSmallIntegerField(_("number"))
+    integration = models.ForeignKey(
+        ProviderIntegration, models.PROTECT, "+", verbose_name=_("integration")
+    )
+    provider = models.CharField(_("provider"), max_length=40)
+    referans = models.CharField(_("our reference"), max_length=40)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.SENDING)
+    # Refused because the provider was certainly not reached: the same one may be tried again.
+    may_retry = models.BooleanField(_("may be tried again"), default=False)
+    request = models.CharField(_("request"), max_length=500)
+    answer = models.CharField(_("answer"), max_length=500, blank=True)
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=2, null=True)
+    balance = models.DecimalField(_("balance"), max_digits=16, decimal_places=2, null=True)
+    started_at = models.DateTimeField(_("started"), db_default=database_now())
+    answered_at = models.DateTimeField(_("answered"), null=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["order", "number"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "referans"], name="attempt_referans"),
+            models.UniqueConstraint(fields=["order", "number"], name="attempt_number"),
+            # Bought once: whatever the code does, no second attempt beside one that may count.
+            models.UniqueConstraint(
+                fields=["order"], condition=~Q(state="refused"), name="attempt_bought_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["sending", "accepted", "refused", "unknown"]),
+                name="attempt_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(may_retry=False) | Q(state="refused"), name="attempt_retry_is_refused"
+            ),
+        ]
+
+    def __str__(self):
+        return self.referans
+
+
+class CheckLoop(models.Model):
+    """The one row that says for when the queue holds a task that looks after the orders."""
+
+    wake_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self):
+        return str(self.wake_at)

@@ -1,0 +1,95 @@
+"""znet: dealer API for PINs and direct top-ups ("ZNET YAZILIM API DÖKÜMANI").
+
+Address: each dealer's own sub-domain. Authentication: ``kod`` and ``sifre`` in the query of every
+GET, so that a whole address is a secret; besides, a fixed IP address per dealer.
+
+Quirks:
+- ``oyun`` is ``oyun_bilgi_id`` of the price list, not its ``id``;
+- an empty body means unknown dealer, API switched off or wrong IP address: nothing is said;
+- ``3|text`` to ``pin_ekle`` is a refused order, to ``pin_kontrol`` a failed question;
+- a finished top-up has no PIN: ``" "`` and ``" - "`` are none;
+- for a cancelled order the PIN's place may hold the reason;
+- what a repeated ``referans`` does is not documented: it is never repeated.
+"""
+
+import logging
+import re
+from typing import Any
+from urllib.parse import unquote_plus
+
+from orders.providers.base import ProviderAdapter, ProviderFailure, ProviderRequest, money
+
+logger = logging.getLogger(__name__)
+STATUSES = {"1": "processing", "2": "completed", "3": "cancelled"}
+NO_PIN = ("", "-")
+
+
+class Adapter(ProviderAdapter):
+    credential_names = ("kod", "sifre")
+    default_mapping = {"oyuncu_bilgi": "user_identifier", "musteri_tel": "extra_field"}
+    package_id_example = "187:660"
+
+    def package_parameters(self, provider_package_id: str) -> dict[str, str]:
+        """Return ``oyun`` and ``kupur`` of ``oyun_bilgi_id:kupur``."""
+        match = re.fullmatch(r"([0-9]+):([0-9]+)", provider_package_id)
+        if not match:
+            raise ValueError("not oyun_bilgi_id:kupur")
+        return {"oyun": match[1], "kupur": match[2]}
+
+    def order_request(
+        self, creds: dict[str, str], provider_package_id: str, payload: dict[str, Any]
+    ) -> ProviderRequest:
+        return ProviderRequest(
+            "servis/pin_ekle.php",
+            {
+                **self._login(creds),
+                **self.package_parameters(provider_package_id),
+                "referans": payload["referans"],
+                **self.mapped(payload),
+            },
+        )
+
+    def read_order(self, text: str) -> dict[str, Any]:
+        """``OK|cost|balance`` is accepted, ``3|text`` refused, anything else unknown."""
+        parts = [part.strip() for part in text.split("|")]
+        if parts[0] == "OK":
+            cost, balance = (*parts[1:3], "", "")[:2]
+            return {"outcome": "accepted", "cost": money(cost), "balance": money(balance)}
+        if parts[0] == "3" and len(parts) > 1:
+            return {"outcome": "refused", "reason": _words("|".join(parts[1:]))}
+        raise ProviderFailure("unknown answer", body=text)
+
+    def status_request(self, creds: dict[str, str], referans: str) -> ProviderRequest:
+        return ProviderRequest(
+            "servis/pin_kontrol.php", {**self._login(creds), "tahsilat_api_islem_id": referans}
+        )
+
+    def read_status(self, text: str) -> dict[str, Any]:
+        """``OK|1/2/3|PIN|text`` is the order's state, anything else no answer about it."""
+        parts = text.strip().split("|", 3)
+        if parts[0].strip() != "OK" or len(parts) < 3:
+            reason = _words(parts[1]) if parts[0].strip() == "3" and len(parts) > 1 else ""
+            raise ProviderFailure(reason or "unknown answer", body=text)
+        state, middle = parts[1].strip(), parts[2].strip()
+        middle = "" if middle in NO_PIN else middle
+        words = _words(parts[3]) if len(parts) > 3 else ""
+        status = STATUSES.get(state)
+        if status is None:
+            logger.warning("znet answers with the unknown state %.20r", state)
+        pin = middle if status == "completed" else ""
+        if status == "cancelled":
+            words = words or _words(middle)
+        return {
+            "outcome": "answered",
+            "status": status or "processing",
+            "pinCode": pin,
+            "reason": words,
+        }
+
+    def _login(self, creds: dict[str, str]) -> dict[str, str]:
+        return {"kod": creds["kod"], "sifre": creds["sifre"]}
+
+
+def _words(text: str) -> str:
+    """Return an explanation as text; some servers send it encoded as for an address."""
+    return unquote_plus(text).strip() if re.search(r"%[0-9A-F]{2}", text) else text.strip()

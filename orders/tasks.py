@@ -1,0 +1,36 @@
+"""What the cluster runs for orders. Arguments only wake these up: each reads the order again."""
+
+import logging
+
+from backoffice.schedules import recorded
+from orders import dispatch, polling
+
+logger = logging.getLogger(__name__)
+
+
+def dispatch_order(order_id):
+    """Send a new order; return the attempt's outcome."""
+    return dispatch.try_auto_dispatch(order_id)
+
+
+def check_order_status(order_id, tenant_id):
+    """Ask about one order if it is due; return its state, None where it was not asked."""
+    return polling.check_order(order_id, tenant_id)
+
+
+def check_due_orders():
+    """Look after the orders that are due; return how many. The task that wakes itself."""
+    done = polling.run()
+    return done.sent + done.checked
+
+
+@recorded
+def check_pending_orders_batch():
+    """Send what was never sent and ask what is due; return how many.
+
+    The safety net: it suffices alone if every other row of the queue is lost.
+    """
+    done = polling.run()
+    if done.sent or done.checked:
+        logger.info("Sent %s orders, checked %s", done.sent, done.checked)
+    return done.sent + done.checked

@@ -1,0 +1,37 @@
+import pytest
+
+from orders.simulator import Simulator, Store
+from tests.orders.factories import make_integration, make_order, make_package
+
+
+@pytest.fixture(autouse=True)
+def quick(settings):
+    """A provider on this machine, and no waiting for it."""
+    settings.PROVIDER_PRIVATE_ADDRESSES = True
+    settings.PROVIDER_CONNECT_SECONDS = 2
+    settings.PROVIDER_READ_SECONDS = 1
+    settings.ORDER_FIRST_CHECK_SECONDS = 60
+    settings.ORDER_CHECK_DELAYS = [30, 60, 120, 240, 480, 600]
+
+
+@pytest.fixture
+def simulator(tmp_path):
+    store = Store(tmp_path / "simulator.sqlite3", finish_seconds=0, slow_seconds=0.3)
+    with Simulator(store) as server:
+        yield server
+
+
+@pytest.fixture
+def store(simulator):
+    return simulator.store
+
+
+@pytest.fixture
+def place(simulator):
+    """Return a function that makes a new order of a scenario at the simulator."""
+
+    def make(scenario="normal", **kwargs):
+        package = make_package(make_integration(simulator.url), scenario=scenario)
+        return make_order(package, **kwargs)
+
+    return make

@@ -1,0 +1,63 @@
+"""What the tests of orders are made of. The default order goes to the simulator and is bought."""
+
+import json
+from itertools import count
+
+from orders import intake
+from orders.models import (
+    Package,
+    PackageRouting,
+    Product,
+    ProductOrder,
+    ProviderIntegration,
+    Tenant,
+)
+from orders.simulator import PRODUCT, SCENARIOS, Znet
+
+numbers = count(1)
+NOWHERE = "http://127.0.0.1:9"  # the port "discard", on which nobody listens
+
+
+def make_tenant(code="shop", **kwargs):
+    return Tenant.objects.get_or_create(code=code, defaults={"name": code, **kwargs})[0]
+
+
+def make_integration(base_url=NOWHERE, **kwargs):
+    number = next(numbers)
+    values = {
+        "code": f"znet-{number}",
+        "name": f"znet {number}",
+        "provider": "znet",
+        "base_url": base_url,
+        "credentials": json.dumps(Znet.credentials),
+        **kwargs,
+    }
+    return ProviderIntegration.objects.create(**values)
+
+
+def make_package(*integrations, scenario="normal", **kwargs):
+    """A package that is ordered at the integrations in this order."""
+    number = next(numbers)
+    product, _created = Product.objects.get_or_create(code="game", defaults={"name": "Game"})
+    values = {"product": product, "code": f"package-{number}", "name": "P", "price": 50, **kwargs}
+    package = Package.objects.create(**values)
+    for priority, integration in enumerate(integrations, 1):
+        PackageRouting.objects.create(
+            package=package,
+            integration=integration,
+            priority=priority,
+            provider_package_id=f"{PRODUCT}:{SCENARIOS[scenario].package}",
+        )
+    return package
+
+
+def make_order(package, *, by=None, **kwargs):
+    """A new order as it comes in, not sent yet."""
+    values = {"tenant": make_tenant(), "user_identifier": f"player-{next(numbers)}", **kwargs}
+    return intake.accept(ProductOrder(package=package, **values), by=by)
+
+
+def due(order, **columns):
+    """Make an order due now, with other columns changed as wanted."""
+    ProductOrder.objects.filter(pk=order.pk).update(next_check_at="2020-01-01T00:00:00Z", **columns)
+    return order

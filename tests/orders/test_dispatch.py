@@ -1,0 +1,320 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from orders import claims, dispatch, polling
+from orders.models import OrderAttempt, ProductOrder
+from orders.providers import get_provider_binding
+from orders.transport import CallInTransaction
+from tests.orders.factories import NOWHERE, due, make_integration, make_order, make_package
+
+pytestmark = pytest.mark.django_db
+
+
+def queued():
+    return sorted((row.task["func"], row.task["args"]) for row in OrmQ.objects.all())
+
+
+def test_a_new_order_queues_its_sending_in_the_same_transaction(place):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        place()
+        raise ZeroDivisionError
+    assert (ProductOrder.objects.count(), OrmQ.objects.count()) == (0, 0)
+    order = place()
+    assert queued() == [("orders.tasks.dispatch_order", (order.pk,))]
+    assert order.price == order.package.price
+
+
+def test_an_accepted_order_is_sent_and_asked_about_after_the_first_delay(place, store):
+    order = place()
+    assert dispatch.try_auto_dispatch(order.pk) == "accepted"
+    order.refresh_from_db()
+    assert (order.external_status, order.outcome_unknown, order.claimed_until) == (
+        "sent",
+        False,
+        None,
+    )
+    assert 58 < (order.next_check_at - timezone.now()).total_seconds() <= 60
+    assert store.purchases(order.user_identifier) == 1
+
+
+def test_cost_and_balance_are_kept_from_the_answer(place):
+    order = place()
+    dispatch.try_auto_dispatch(order.pk)
+    attempt = order.attempts.get()
+    assert (attempt.state, float(attempt.cost), float(attempt.balance)) == (
+        "accepted",
+        10.12,
+        99989.88,
+    )
+    assert "demo-only-not-secret" not in attempt.request + attempt.answer
+
+
+def test_the_attempt_is_committed_before_the_call(place, monkeypatch):
+    order, seen = place(), []
+
+    def look(sending):
+        seen.append((order.attempts.get().state, connection.in_atomic_block))
+        return call(sending)
+
+    call = dispatch.call
+    monkeypatch.setattr(dispatch, "call", look)
+    dispatch.try_auto_dispatch(order.pk)
+    order.refresh_from_db()
+    assert seen == [("sending", True)]  # True: the test's own transaction
+    assert order.provider_referans == order.attempts.get().referans
+
+
+def test_a_call_inside_a_transaction_is_refused(place, store):
+    order = place()
+    with pytest.raises(CallInTransaction), transaction.atomic():
+        dispatch.try_auto_dispatch(order.pk)
+    order.refresh_from_db()
+    assert (order.external_status, store.purchases()) == ("pending", 0)
+
+
+def test_references_are_numbers_and_differ_between_attempts(simulator):
+    package = make_package(make_integration(), make_integration(simulator.url))
+    order = make_order(package)
+    dispatch.try_auto_dispatch(order.pk)
+    dispatch.try_auto_dispatch(order.pk)
+    first, second = order.attempts.values_list("referans", flat=True)
+    assert first.isdigit()
+    assert second.isdigit()
+    assert first != second
+
+
+def test_an_order_that_is_not_pending_is_never_sent(place, store):
+    order = place()
+    dispatch.try_auto_dispatch(order.pk)
+    assert dispatch.try_auto_dispatch(order.pk) is None
+    assert store.purchases() == 1
+
+
+@pytest.mark.parametrize("scenario", ["reset", "error", "empty", "html"])
+def test_an_unusable_answer_leaves_the_order_sent_with_a_flag(place, scenario):
+    order = place(scenario)
+    assert dispatch.try_auto_dispatch(order.pk) == "unknown"
+    order.refresh_from_db()
+    assert (order.external_status, order.outcome_unknown) == ("sent", True)
+    assert order.review_reason == "unknown"
+    assert dispatch.try_auto_dispatch(order.pk) is None
+
+
+def test_a_slow_answer_is_unknown_and_is_not_sent_again(place, store, settings):
+    settings.PROVIDER_READ_SECONDS = 0.1
+    order = place("slow")
+    assert dispatch.try_auto_dispatch(order.pk) == "unknown"
+    assert polling.run().sent == 0
+    time.sleep(0.4)  # until the provider is through with it
+    assert store.purchases() == 1
+
+
+def test_a_refused_order_goes_to_the_next_provider(simulator, store):
+    first, second = make_integration(simulator.url), make_integration(simulator.url)
+    order = make_order(make_package(first, second))
+    first.routings.update(provider_package_id="187:999")
+    OrmQ.objects.all().delete()
+    assert dispatch.try_auto_dispatch(order.pk) == "refused"
+    order.refresh_from_db()
+    assert (order.external_status, order.sent_at, order.provider_referans) == ("pending", None, "")
+    assert ("orders.tasks.dispatch_order", (order.pk,)) in queued()
+    assert dispatch.try_auto_dispatch(order.pk) == "accepted"
+    order.refresh_from_db()
+    assert (order.integration, store.purchases()) == (second, 1)
+
+
+def test_an_order_that_every_provider_refuses_has_failed_for_review(place, store):
+    order = place("out_of_balance")
+    assert dispatch.try_auto_dispatch(order.pk) == "refused"
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("failed", "refused")
+    assert (order.provider_message, order.next_check_at) == ("Yetersiz bakiye", None)
+    assert store.purchases() == 0
+
+
+def test_a_provider_that_is_not_reached_is_tried_again_later(place):
+    order = place()
+    order.package.routings.get().integration.__class__.objects.update(base_url=NOWHERE)
+    assert dispatch.try_auto_dispatch(order.pk) == "refused"
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("pending", "")
+    assert 28 < (order.next_check_at - timezone.now()).total_seconds() <= 30
+    assert order.attempts.get().may_retry
+
+
+def test_a_provider_that_is_never_reached_ends_at_the_deadline():
+    order = make_order(make_package(make_integration()))
+    due(order, created_at=timezone.now() - timedelta(hours=25))
+    dispatch.try_auto_dispatch(order.pk)
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("failed", "timeout")
+
+
+def test_an_order_without_a_provider_stays_pending_and_says_why():
+    order = make_order(make_package())
+    assert dispatch.try_auto_dispatch(order.pk) is None
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("pending", "no_route")
+    assert (order.attempts.count(), order.dispatches) == (0, 0)
+
+
+def test_an_integration_without_credentials_is_never_called(place, store):
+    order = place()
+    order.package.routings.get().integration.__class__.objects.update(credentials="{}")
+    assert dispatch.try_auto_dispatch(order.pk) is None
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("pending", "misconfigured")
+    assert store.counts().get("pin_ekle", 0) == 0
+
+
+def test_the_database_refuses_a_second_attempt_beside_one_that_may_count(place):
+    order = place()
+    dispatch.begin(order.pk)
+    attempt = order.attempts.get()
+    attempt.pk, attempt.number, attempt.referans = None, 2, "1"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        attempt.save(force_insert=True)
+    assert order.attempts.count() == 1
+
+
+def test_an_answer_after_staff_ended_the_claim_changes_only_the_attempt(place, make_user):
+    order = place()
+    sending = dispatch.begin(order.pk)
+    claims.force_release(ProductOrder.objects.all(), by=make_user("boss"), reason="hangs")
+    dispatch.settle(sending, dispatch.call(sending))
+    before = ProductOrder.objects.get(pk=order.pk)
+    assert order.attempts.get().state == "accepted"
+    assert (before.external_status, before.claim_token) == ("sent", "")
+    assert dispatch.try_auto_dispatch(order.pk) is None
+
+
+def test_a_refusal_after_staff_ended_the_claim_is_found_by_the_next_check(place, make_user):
+    order = place("out_of_balance")
+    sending = dispatch.begin(order.pk)
+    claims.force_release(ProductOrder.objects.all(), by=make_user("boss"), reason="hangs")
+    dispatch.settle(sending, dispatch.call(sending))
+    due(order)
+    polling.run()
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("failed", "refused")
+
+
+def in_threads(count, function, *arguments):
+    barrier, results = threading.Barrier(count), []
+
+    def work():
+        barrier.wait()
+        try:
+            results.append(function(*arguments))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_send_at_once_buy_once(place, store):
+    order = place("slow")
+    results = in_threads(6, dispatch.try_auto_dispatch, order.pk)
+    assert sorted(filter(None, results)) == ["accepted"]
+    assert (store.purchases(), order.attempts.count()) == (1, 1)
+
+
+def read_then_write(order_id):
+    """What sending is without its guard: the state is read, and written after the call."""
+    order = ProductOrder.objects.get(pk=order_id)
+    if order.external_status != "pending":
+        return None
+    routing = order.package.routings.get()
+    binding = get_provider_binding("znet", routing.integration)
+    payload = {
+        "referans": str(threading.get_ident()),
+        "userIdentifier": order.user_identifier,
+        "extraField": "",
+        "fieldMapping": {},
+    }
+    answer = binding.adapter.place_order(
+        binding.to_credentials(), routing.provider_package_id, payload
+    )
+    ProductOrder.objects.filter(pk=order_id).update(
+        external_status="sent",
+        sent_at=timezone.now(),
+        provider_referans=payload["referans"],
+        integration=routing.integration,
+    )
+    return answer["outcome"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_reading_and_then_writing_buys_twice(place, store):
+    order = place("slow")
+    in_threads(2, read_then_write, order.pk)
+    assert store.purchases() == 2
+
+
+KILLED = """
+import os, signal, sys, django
+django.setup()
+from django.conf import settings
+settings.PROVIDER_PRIVATE_ADDRESSES = True
+settings.DATABASES["default"]["NAME"] = sys.argv[2]
+from orders import dispatch
+call = dispatch.call
+def call_and_die(sending):
+    if sys.argv[3] == "after":
+        call(sending)
+    os.kill(os.getpid(), signal.SIGKILL)
+dispatch.call = call_and_die
+dispatch.try_auto_dispatch(int(sys.argv[1]))
+"""
+
+
+def send_and_die(order, moment):
+    database = str(connection.settings_dict["NAME"])
+    connection.close()
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, str(order.pk), database, moment], env=os.environ
+    )
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_killed_before_its_answer_bought_once_and_the_pin_arrives(place, store):
+    order = place()
+    send_and_die(order, "after")
+    order.refresh_from_db()
+    assert (order.external_status, order.attempts.get().state) == ("sent", "sending")
+    due(order, claimed_until=timezone.now() - timedelta(seconds=1))
+    polling.run()
+    order.refresh_from_db()
+    assert (order.external_status, order.attempts.get().state) == ("completed", "accepted")
+    assert len(order.pin_code) == 19
+    assert store.purchases() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sender_killed_before_its_call_leaves_an_unknown_that_is_never_sent(place, store):
+    order = place()
+    send_and_die(order, "before")
+    assert polling.run() == polling.Done(0, 0)  # still under the claim of the dead
+    due(order, claimed_until=timezone.now() - timedelta(seconds=1))
+    polling.run()
+    order.refresh_from_db()
+    assert (order.external_status, order.outcome_unknown) == ("sent", True)
+    assert order.attempts.get().state == "unknown"
+    assert (store.purchases(), OrderAttempt.objects.count()) == (0, 1)
