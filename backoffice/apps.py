@@ -7,6 +7,9 @@ class BackofficeConfig(AppConfig):
     name = "backoffice"
     verbose_name = _("Back office")
 
+    def ready(self):
+        from backoffice import checks  # noqa: F401, PLC0415 - it needs the models loaded
+
 
 class OfficeAdminConfig(admin_apps.AdminConfig):
     default_site = "backoffice.site.OfficeAdminSite"

@@ -9,14 +9,19 @@ guard of the cluster before its head, which then waits for the dead guard for ev
 gets a session of its own, and whoever wants it to stop tells its head alone.
 
 Telling once means: finish what you are doing. Telling twice: cut it off.
+
+``python -m backoffice.processes PLAN`` runs an office without Django in its memory; the plan is a
+JSON object of the arguments of ``Office``.
 """
 
 import contextlib
 import ctypes
 import functools
+import json
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
@@ -54,17 +59,16 @@ class Office:
     """The running office. ``run`` returns its exit status: 0 when it was told to stop.
 
     ``commands`` maps names to shell commands; those in ``needed_to_the_end`` are told to stop
-    when the others have ended. ``patience`` is how many seconds a running task may take.
-    ``is_open()`` is asked until it is true, and then ``announce()`` is called.
+    when the others have ended. ``patience`` is how many seconds a running task may take. When
+    something listens at ``host`` and ``port``, ``greeting`` is printed.
     """
 
-    def __init__(self, commands, *, patience, is_open, announce, needed_to_the_end=(), cwd=None):
+    def __init__(self, commands, *, patience, host, port, greeting, needed_to_the_end=()):
         self.commands = commands
         self.patience = patience
-        self.is_open = is_open
-        self.announce = announce
+        self.address = (host, port)
+        self.greeting = greeting
         self.needed_to_the_end = set(needed_to_the_end)
-        self.cwd = cwd
         self.events = queue.SimpleQueue()  # the one queue that a signal handler may fill
         self.running = dict.fromkeys(commands)  # name: process id, None until it has started
         self.told = 0  # how often to stop
@@ -77,18 +81,25 @@ class Office:
         for number in STOP_SIGNALS:
             signal.signal(number, lambda number, frame: self.events.put("stop"))
         for (name, command), colour in zip(self.commands.items(), get_colours(), strict=False):
-            process = Leashed(command, name=name, colour=colour, cwd=self.cwd)
+            process = Leashed(command, name=name, colour=colour)
             threading.Thread(target=process.run, args=(self.events,), daemon=True).start()
-        announced = False
+        greeted = False
         while self.running:
             with contextlib.suppress(queue.Empty):
                 self.handle(self.events.get(timeout=0.2))
             if self.told:
                 self.pass_on()
-            elif not announced and self.is_open():
-                announced = True
-                self.announce()
+            elif not greeted and self.is_open():
+                greeted = True
+                self.say(self.greeting)
         return self.status
+
+    def is_open(self):
+        try:
+            socket.create_connection(self.address, timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def handle(self, event):
         if event == "stop":
@@ -173,3 +184,7 @@ def lead(work):
     os.waitpid(head, 0)
     signal_group(head, signal.SIGKILL)
     return 0 if told else 1
+
+
+if __name__ == "__main__":
+    sys.exit(Office(**json.loads(sys.argv[1])).run())

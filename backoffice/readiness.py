@@ -68,7 +68,7 @@ def is_new(connection):
 
 def require_whole(connection):
     """Refuse a database that is half-migrated, or was migrated by a newer office."""
-    loader = MigrationLoader(connection, ignore_no_initial=True)
+    loader = MigrationLoader(connection)
     applied = set(loader.applied_migrations)
     try:
         loader.check_consistent_history(connection)
