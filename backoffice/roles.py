@@ -21,6 +21,7 @@ DOCUMENTS = (
     "stocktakingdeficit",
     "stocktakingsurplus",
 )
+LINES = ("documentline", "countline")
 MASTER_DATA = ("item", "itemcategory", "itemunit", "unit", "warehouse", "orgunit", "party")
 
 
@@ -30,8 +31,8 @@ def each(app, actions, *models):
 
 
 STOREKEEPER = (
-    each("inventory", ("view", "add", "change", *FILES), *DOCUMENTS, "documentline")
-    | each("inventory", ("delete",), "documentline")
+    each("inventory", ("view", "add", "change", *FILES), *DOCUMENTS, *LINES)
+    | each("inventory", ("delete",), *LINES)
     | each("inventory", (*READ, "export"), *MASTER_DATA, "fiscalyear")
 )
 BOX_OFFICE = (
@@ -44,7 +45,7 @@ ORDER_DESK = (
     | each("orders", READ, "product", "package", "tenant")
     | {"orders.check_productorder", "orders.reveal_pin_productorder"}
 )
-MANAGE_STOCK = each("inventory", (*WRITE, *FILES), *DOCUMENTS, "documentline", *MASTER_DATA) | each(
+MANAGE_STOCK = each("inventory", (*WRITE, *FILES), *DOCUMENTS, *LINES, *MASTER_DATA) | each(
     "inventory", (*WRITE, *FILES), "fiscalyear"
 )
 SUPERVISE = (
