@@ -69,9 +69,10 @@ def hold(event, seat_ids, *, by, source=PAGE):
         )
         if taken != len(found):
             raise Refused.to_hold(wanted, hold_id)
-        ran_out = [_ran_out(seat, source) for seat in found if seat.status == Seat.Status.LOCKED]
-        taken_now = [_event("taken", seat, source, by=by, holder=by) for seat in found]
-        audit.record(*ran_out, *taken_now)
+        audit.record(
+            *(ran_out(seat, source) for seat in found if seat.status == Seat.Status.LOCKED),
+            *(_event("taken", seat, source, by=by, holder=by) for seat in found),
+        )
     return hold_id
 
 
@@ -178,7 +179,7 @@ def _end(rows, *, by, reason, source):
             assert changed == len(batch), "nobody else writes rows that are locked"
             audit.record(
                 *(
-                    _ran_out(seat, source, by=by)
+                    ran_out(seat, source, by=by)
                     if seat.time_left is None
                     else _event("forced", seat, source, by=by, reason=reason)
                     for seat in batch
@@ -237,7 +238,8 @@ def _locked(rows):
     return list(rows.select_for_update(of=("self",)))
 
 
-def _ran_out(seat, source, by=None):
+def ran_out(seat, source, by=None):
+    """Return the event of a hold that ended by itself; whoever finds it records it."""
     return _event("ran_out", seat, source, by=by, ended_at=seat.locked_until)
 
 

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice import clock
 from backoffice.locks import EditableModel
@@ -84,7 +85,7 @@ class Reservation(models.Model):
     event = models.ForeignKey(Event, models.PROTECT, editable=False, verbose_name=_("event"))
     customer = models.CharField(_("customer"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=30, blank=True)
-    price = models.PositiveBigIntegerField(_("price"), editable=False)
+    price = models.PositiveBigIntegerField(pgettext_lazy("seat", "price"), editable=False)
     payment_method = models.CharField(_("payment method"), max_length=10, choices=PaymentMethod)
     cashier = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -179,7 +180,7 @@ class Seat(models.Model):
         default=1,
         help_text=_("Seats that stand side by side have consecutive places; a gap is an aisle."),
     )
-    price = models.PositiveBigIntegerField(_("price"), default=0)
+    price = models.PositiveBigIntegerField(pgettext_lazy("seat", "price"), default=0)
     accessible = models.BooleanField(_("accessible"), default=False)
     blocked = models.BooleanField(_("blocked"), default=False, editable=False)
     block_reason = models.CharField(_("reason of the block"), max_length=200, editable=False)
@@ -274,3 +275,8 @@ class Seat(models.Model):
 
     def __str__(self):
         return f"{self.seat_number} · {self.event.name}"
+
+    @property
+    def state_label(self):
+        """What staff call the state of a row that came ``with_state``."""
+        return State(self.state).label

@@ -1,0 +1,196 @@
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.utils.translation import gettext_lazy as _
+
+from backoffice import claims
+from backoffice.admin import EditLockAdminMixin, edit_lock_kind
+from backoffice.imports import OfficeImportExportMixin
+from backoffice.persian import code, digits_shown
+from reservations import actions, holds, layout
+from reservations.models import Event, Reservation, Seat, State
+from reservations.resources import EventResource, ReservationResource, SeatResource
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = _("status")
+    parameter_name = "state"
+
+    def lookups(self, request, model_admin):
+        return [*State.choices, ("mine", _("held by me"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "mine":
+            return queryset.live().filter(locked_by=request.user)
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+@admin.register(Event)
+class EventAdmin(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin):
+    resource_classes = [EventResource]
+    list_display = ("name", "shown_code", "venue", "starts_at", "cut_off")
+    list_filter = ("starts_at",)
+    search_fields = ("name", "code", "venue")
+    fields = ("code", "name", "venue", "starts_at", "cut_off", "hold_seconds")
+
+    @admin.display(description=_("code"), ordering="code")
+    def shown_code(self, event):
+        return code(event.code)
+
+
+@admin.register(Seat)
+class SeatAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+    resource_classes = [SeatResource]
+    list_display = (
+        "shown_number",
+        "event",
+        "section",
+        "row",
+        "shown_state",
+        "locked_by_name",
+        "locked_until",
+        "shown_time_left",
+        "price",
+        "accessible",
+    )
+    list_filter = (StateFilter, "event", "section", "row")
+    list_select_related = ("event", "reservation")
+    list_per_page = 100
+    search_fields = ("seat_number", "reservation__reference")
+    layout_fields = ("section", "row", "row_position", "position", "price", "accessible")
+    claim_fields = (
+        "shown_state",
+        "locked_by_name",
+        "locked_until",
+        "held_since",
+        "reservation",
+        "block_reason",
+    )
+    actions = (
+        actions.hold_seats,
+        actions.extend_holds,
+        actions.give_back,
+        actions.reserve,
+        actions.release_lock,
+        actions.clear_run_out,
+        actions.block,
+        actions.unblock,
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).with_state()
+
+    def get_fields(self, request, obj=None):
+        return ("event", "seat_number", *self.layout_fields, *(self.claim_fields if obj else ()))
+
+    def get_readonly_fields(self, request, obj=None):
+        return ("event", "seat_number", *self.claim_fields) if obj else ()
+
+    @admin.display(description=_("seat number"), ordering="position")
+    def shown_number(self, seat):
+        return code(seat.seat_number)
+
+    @admin.display(description=_("status"), ordering="state")
+    def shown_state(self, seat):
+        if seat.reservation:
+            return f"{seat.state_label} ({seat.reservation.reference})"
+        return seat.state_label
+
+    @admin.display(description=_("time left"), ordering="time_left")
+    def shown_time_left(self, seat):
+        if seat.time_left is None:
+            return "-"
+        minutes, seconds = divmod(int(seat.time_left.total_seconds()), 60)
+        return digits_shown(f"{minutes}:{seconds:02}")
+
+    # Who may do what
+
+    def has_hold_permission(self, request):
+        return request.user.has_perm("reservations.hold_seat")
+
+    def has_release_permission(self, request):
+        return request.user.has_perm("reservations.release_seat")
+
+    def has_clear_permission(self, request):
+        return request.user.has_perm("reservations.release_expired_seat")
+
+    def has_delete_permission(self, request, obj=None):
+        taken = getattr(obj, "state", None) in (State.LOCKED, State.RESERVED)
+        return super().has_delete_permission(request, obj) and not taken
+
+    # Writing: the columns of the form alone, and only seats that nobody has
+
+    def save_model(self, request, obj, form, change):
+        obj.save(update_fields=form.changed_data if change else None)
+
+    def delete_model(self, request, obj):
+        self.delete_queryset(request, Seat.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request, queryset):
+        wanted = [seat.pk for seat in queryset]
+        if layout.remove(Seat.objects.filter(pk__in=wanted)) != len(wanted):
+            raise PermissionDenied  # somebody took one after the page that asked was shown
+
+
+@admin.register(Reservation)
+class ReservationAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+    resource_classes = [ReservationResource]
+    list_display = (
+        "shown_reference",
+        "event",
+        "customer",
+        "shown_phone",
+        "price",
+        "payment_method",
+        "cashier_name",
+        "created_at",
+    )
+    list_filter = ("event", "payment_method", "created_at")
+    list_select_related = ("event",)
+    search_fields = ("reference", "customer", "phone")
+    readonly_fields = (
+        "reference",
+        "event",
+        "shown_seats",
+        "price",
+        "payment_method",
+        "cashier_name",
+        "created_at",
+    )
+    fields = ("customer", "phone", *readonly_fields)
+
+    @admin.display(description=_("reservation code"), ordering="reference")
+    def shown_reference(self, reservation):
+        return code(reservation.reference)
+
+    @admin.display(description=_("phone"), ordering="phone")
+    def shown_phone(self, reservation):
+        return code(reservation.phone)
+
+    @admin.display(description=_("seats"))
+    def shown_seats(self, reservation):
+        return code(", ".join(seat.seat_number for seat in reservation.seats.all()))
+
+    def has_add_permission(self, request):
+        return False  # a sale begins with a hold
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_import_permission(self, request):
+        return False
+
+
+claims.register(edit_lock_kind(Event))
+claims.register(
+    claims.ClaimKind(
+        name="seat",
+        label=_("Seat holds"),
+        live=Seat.objects.live,
+        stale=Seat.objects.stale,
+        release=lambda rows, **how: len(holds.force_release(rows, **how)),
+        permission="reservations.release_seat",
+        view_permission="reservations.view_seat",
+        live_url=f"reservations/seat/?state={State.LOCKED}",
+        stale_url=f"reservations/seat/?state={State.RUN_OUT}",
+    )
+)

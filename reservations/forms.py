@@ -1,0 +1,35 @@
+"""What staff are asked before seats change hands."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from reservations.models import Reservation
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=200, widget=forms.TextInput(attrs={"class": "vTextField"})
+    )
+
+
+class OptionalReasonForm(ReasonForm):
+    """For holds that ran out: nobody loses anything."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = False
+
+
+class ReservationForm(forms.ModelForm):
+    hold_id = forms.UUIDField(widget=forms.HiddenInput)
+
+    class Meta:
+        model = Reservation
+        fields = ("customer", "phone", "payment_method")
+        widgets = {
+            "customer": forms.TextInput(attrs={"class": "vTextField"}),
+            "phone": forms.TextInput(
+                attrs={"class": "vTextField", "dir": "ltr", "inputmode": "tel"}
+            ),
+            "payment_method": forms.RadioSelect,
+        }

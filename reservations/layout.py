@@ -1,0 +1,59 @@
+"""Which seats are for sale: blocking, unblocking and removing them.
+
+Each changes only the seats whose state allows it, in an UPDATE that says so, and returns which.
+A blocked seat is no hold with a far end: it has a reason, and no holder.
+"""
+
+from django.db import transaction
+from django.db.models import Q
+
+from backoffice import audit
+from backoffice.audit import LockEvent
+from reservations import holds
+from reservations.models import Seat, is_free
+
+BULK = LockEvent.Source.BULK
+
+
+def block(rows, *, by, reason, source=BULK):
+    """Take free seats of a queryset off sale; return these. Held and reserved ones stay."""
+    changes = {"blocked": True, "block_reason": reason, **holds.AVAILABLE}
+    return _change(rows.free(), changes, "blocked", by=by, reason=reason, source=source)
+
+
+def unblock(rows, *, by, source=BULK):
+    """Put blocked seats of a queryset on sale again; return these."""
+    changes = {"blocked": False, "block_reason": ""}
+    rows = rows.filter(blocked=True)
+    return _change(rows, changes, "unblocked", by=by, reason="", source=source)
+
+
+def remove(rows):
+    """Delete the seats of a queryset that nobody has; return how many."""
+    with transaction.atomic():
+        found = _free_to_change(rows.filter(is_free() | Q(blocked=True)))
+        Seat.objects.filter(pk__in=[seat.pk for seat in found]).delete()
+    return len(found)
+
+
+def _change(rows, changes, action, *, by, reason, source):
+    with transaction.atomic():
+        found = _free_to_change(rows)
+        changed = rows.filter(pk__in=[seat.pk for seat in found]).update(**changes)
+        assert changed == len(found), "nobody else writes rows that are locked"
+        ran_out = [
+            holds.ran_out(seat, source, by=by)
+            for seat in found
+            if seat.status == Seat.Status.LOCKED
+        ]
+        done = [
+            audit.event("seat", action, seat, by=by, reason=reason, source=source) for seat in found
+        ]
+        audit.record(*ran_out, *done)
+    return found
+
+
+def _free_to_change(rows):
+    """Return the rows, locked; without those that somebody is at right now."""
+    rows = rows.select_related("event").order_by("pk")
+    return list(rows.select_for_update(of=("self",), skip_locked=True))

@@ -1,0 +1,45 @@
+"""Events and seats in files. What a file says never touches who has a seat."""
+
+from backoffice.imports import LockAwareResource, OfficeResource
+from reservations.models import Event, Reservation, Seat
+
+LAYOUT = ("section", "row", "row_position", "position", "price", "accessible")
+
+
+class EventResource(LockAwareResource):
+    class Meta(LockAwareResource.Meta):
+        model = Event
+        import_id_fields = ("code",)
+        fields = ("code", "name", "venue", "starts_at", "cut_off", "hold_seconds", "version")
+
+
+class SeatResource(OfficeResource):
+    """Keyed by event and seat number; a seat that is held or sold keeps its claim."""
+
+    class Meta(OfficeResource.Meta):
+        model = Seat
+        import_id_fields = ("event", "seat_number")
+        fields = ("event", "seat_number", *LAYOUT, "status")
+
+    def do_instance_save(self, instance, is_create):
+        """Write the columns of the file alone: the others may have changed since they were read."""
+        if is_create:
+            instance.save(force_insert=True)
+        else:
+            instance.save(update_fields=LAYOUT)
+
+
+class ReservationResource(OfficeResource):
+    class Meta(OfficeResource.Meta):
+        model = Reservation
+        import_id_fields = ("reference",)
+        fields = (
+            "reference",
+            "event",
+            "customer",
+            "phone",
+            "price",
+            "payment_method",
+            "cashier_name",
+            "created_at",
+        )
