@@ -114,6 +114,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = ["^healthz$"]
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -179,6 +180,9 @@ DEMO = env.flag("DEMO", None)  # into a new database only; None: where that is S
 SIMULATOR = env.flag("SIMULATOR", False)  # remembered where the demo office was set up
 PROVIDER_PRIVATE_ADDRESSES = env.flag("PROVIDER_PRIVATE_ADDRESSES", SIMULATOR)
 SIMULATOR_PORT = env.number("SIMULATOR_PORT", 8700, low=1, high=65535)
+SIMULATOR_FINISH_SECONDS = env.number(
+    "SIMULATOR_FINISH_SECONDS", 20, low=0, high=86400, kind=float
+)
 
 # Files that people bring
 IMPORT_MAXIMUM_BYTES = env.number("IMPORT_MAXIMUM_BYTES", 5_000_000, low=1000, high=500_000_000)
@@ -194,5 +198,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.lookup("LOG_LEVEL", "INFO")},
-    "loggers": {"urllib3": {"level": "INFO"}},  # its DEBUG lines hold whole addresses
+    "loggers": {
+        "urllib3": {"level": "INFO"},  # its DEBUG lines hold whole addresses
+        "django-q": {"level": "WARNING"},  # else two lines for each task, and more at each start
+    },
 }
