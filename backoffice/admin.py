@@ -311,3 +311,7 @@ def edit_lock_kind(model):
         live_url=address + "live",
         stale_url=address + "stale",
     )
+
+
+# The admins of the office's own tables, after what they are made of.
+from backoffice import admin_events, admin_schedules, admin_staff  # noqa: E402, F401

@@ -2,6 +2,6 @@
 
 from backoffice.audit import LockEvent
 from backoffice.import_storage import ImportUpload
-from backoffice.schedules import TaskRun
+from backoffice.schedules import TaskRun, TaskSchedule
 
-__all__ = ["ImportUpload", "LockEvent", "TaskRun"]
+__all__ = ["ImportUpload", "LockEvent", "TaskRun", "TaskSchedule"]

@@ -36,9 +36,13 @@ STOREKEEPER = (
     | each("inventory", (*READ, "export"), *MASTER_DATA, "fiscalyear")
 )
 BOX_OFFICE = (
-    each("reservations", READ, "event", "seat")
-    | each("reservations", ("export",), "seat")
-    | {"reservations.hold_seat", "reservations.release_expired_seat"}
+    each("reservations", READ, "event", "seat", "reservation")
+    | each("reservations", ("export",), "seat", "reservation")
+    | {
+        "reservations.hold_seat",
+        "reservations.release_expired_seat",
+        "reservations.change_reservation",
+    }
 )
 ORDER_DESK = (
     each("orders", (*READ, "add", *FILES), "productorder")
@@ -57,7 +61,7 @@ SUPERVISE = (
     | each("orders", WRITE, "providerintegration")
     | each("backoffice", (*READ, "export"), "lockevent")
     | each("backoffice", READ, "taskrun")
-    | each("django_q", ("view", "change"), "schedule")
+    | each("backoffice", ("view", "change"), "taskschedule")
     | {
         "backoffice.release_edit_lock",
         "backoffice.take_over_edit_lock",

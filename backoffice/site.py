@@ -1,5 +1,65 @@
+"""The admin site of the office, and two kinds of access narrower than permissions."""
+
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from backoffice import first_page
+
+# Their admin classes are not wanted. The queue's let whoever may change a schedule run any Python,
+# and repeat a purchase by "resubmit"; the office has its own for these models and for accounts.
+REPLACED = {"django_q.admin", "django.contrib.auth.admin"}
 
 
 class OfficeAdminSite(admin.AdminSite):
-    pass
+    site_title = _("Back office")
+    site_header = _("Back office")
+    index_title = _("Today")
+
+    def register(self, model_or_iterable, admin_class=None, **options):
+        """Register, but for the admin classes that the office replaces by its own."""
+        if admin_class is None or admin_class.__module__ not in REPLACED:
+            super().register(model_or_iterable, admin_class, **options)
+
+    def index(self, request, extra_context=None):
+        """Show what is claimed, what ran out and how the cluster is, above the list of apps."""
+        shown = {"first_page": first_page.contents(request.user)}
+        return super().index(request, shown | (extra_context or {}))
+
+    def app_index(self, request, app_label, extra_context=None):
+        """Show the numbers of one app above the list of its models."""
+        shown = {"first_page": first_page.contents(request.user, app_label)}
+        return super().app_index(request, app_label, shown | (extra_context or {}))
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that come from elsewhere: nobody adds, changes or deletes them on a page."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class SuperusersOnly:
+    """No permission opens this admin: who may give permissions could take them all."""
+
+    def has_module_permission(self, request):
+        return request.user.is_active and request.user.is_superuser
+
+    def has_view_permission(self, request, obj=None):
+        return self.has_module_permission(request) and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request):
+        return self.has_module_permission(request) and super().has_add_permission(request)
+
+    def has_change_permission(self, request, obj=None):
+        return self.has_module_permission(request) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self.has_module_permission(request) and super().has_delete_permission(request, obj)

@@ -4,7 +4,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from backoffice.health import healthz
+
 urlpatterns = [
+    path("healthz", healthz),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("reservations.urls")),
     path("admin/", admin.site.urls),

@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('django_q', '0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more'),
     ]
 
     operations = [
@@ -67,6 +68,21 @@ class Migration(migrations.Migration):
                 'default_permissions': ('view',),
                 'indexes': [models.Index(fields=['name', '-id'], name='taskrun_name')],
             },
+        ),
+        migrations.CreateModel(
+            name='TaskSchedule',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'scheduled task',
+                'verbose_name_plural': 'scheduled tasks',
+                'ordering': ['pk'],
+                'proxy': True,
+                'default_permissions': ('view', 'change'),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('django_q.schedule',),
         ),
         migrations.RunPython(protect, unprotect),
     ]
