@@ -8,7 +8,10 @@ People are kept as id and name without a foreign key, so that the log outlives t
 refuses UPDATE and DELETE; ``prune`` is the one way past, and records itself.
 """
 
+from django.conf import settings
 from django.db import models
+from django.utils import formats, translation
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -127,6 +130,10 @@ def prune(before, *, by=None, source=LockEvent.Source.COMMAND):
     table = LockEvent._meta.db_table
     with append_only.opened(table):
         count = LockEvent.objects.filter(at__lt=before)._raw_delete("default")
-        reason = f"{count} events before {before:%Y-%m-%d}"
+        with translation.override(settings.LANGUAGE_CODE):  # staff read it, whoever pruned
+            reason = _t("%(count)s events before %(date)s") % {
+                "count": count,
+                "date": formats.date_format(before, "SHORT_DATE_FORMAT"),
+            }
         record(event("log", "pruned", (LockEvent, "", reason), by=by, source=source, reason=reason))
     return count
