@@ -1,3 +1,6 @@
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from orders.simulator import Simulator, Store
@@ -35,3 +38,29 @@ def place(simulator):
         return make_order(package, **kwargs)
 
     return make
+
+
+class _Canned(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.seen.append(self.path)
+        status, body, headers = self.server.reply
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body.encode() if isinstance(body, str) else body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def canned():
+    """A server that answers whatever its ``reply`` says; ``seen`` are the paths asked for."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Canned)
+    server.seen, server.reply = [], (200, "", {})
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
