@@ -3,7 +3,6 @@
 import math
 
 from django.conf import settings
-from django.contrib.admin import ModelAdmin
 from django.contrib.admin.sites import all_sites
 from django.core.checks import Error, Warning, register
 from django.utils.module_loading import import_string
@@ -119,14 +118,9 @@ def _stands_leftmost(admin_class):
     if not issubclass(admin_class, EditLockAdminMixin):
         return False
     bases = admin_class.__mro__
-    before = bases[: bases.index(EditLockAdminMixin)]
-    # What comes before the guard may be built on it, but may not go round it.
-    return all(issubclass(base, EditLockAdminMixin) or not _is_admin(base) for base in before)
-
-
-def _is_admin(base):
-    return issubclass(base, ModelAdmin) or any(
-        hasattr(base, name) for name in ("save_model", "delete_model", "changeform_view")
+    # What comes before the guard is built on it, so that nothing goes round it.
+    return all(
+        issubclass(base, EditLockAdminMixin) for base in bases[: bases.index(EditLockAdminMixin)]
     )
 
 

@@ -1,0 +1,160 @@
+import copy
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings as office_settings
+from django.contrib import admin
+from django.contrib.auth.models import User
+from import_export import resources
+
+from backoffice import checks, environment, schedules
+from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin
+from backoffice.imports import LockAwareResource, OfficeImportExportMixin, OfficeResource
+from backoffice.schedules import ScheduledTask
+from inventory.models import ReceiptTemporary
+from reservations.models import Event
+
+
+def ids(faults):
+    return [fault.id for fault in faults]
+
+
+@pytest.fixture
+def sqlite(monkeypatch, tmp_path):
+    database = environment.sqlite(tmp_path / "office.sqlite3")
+    monkeypatch.setattr(checks, "settings", SimpleNamespace(DATABASES={"default": database}))
+    return database["OPTIONS"]
+
+
+@pytest.fixture
+def queue(settings):
+    settings.Q_CLUSTER = copy.deepcopy(office_settings.Q_CLUSTER)
+    return settings.Q_CLUSTER
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """An admin site of the test's own, the only one that the checks see."""
+    own = admin.AdminSite(name="own")
+    monkeypatch.setattr(checks, "all_sites", [own])
+    return own
+
+
+def test_the_office_itself_passes():
+    for check in (
+        checks.check_sqlite,
+        checks.check_queue,
+        checks.check_guards,
+        checks.check_schedules,
+        checks.check_beats,
+    ):
+        assert check() == []
+
+
+def test_sqlite_as_the_office_opens_it_passes(sqlite):
+    assert checks.check_sqlite() == []
+
+
+def test_sqlite_without_a_write_ahead_log_is_refused(sqlite):
+    sqlite["init_command"] = "PRAGMA synchronous=NORMAL;"
+    assert ids(checks.check_sqlite()) == ["backoffice.E001"]
+
+
+def test_sqlite_with_deferred_transactions_is_refused(sqlite):
+    del sqlite["transaction_mode"]
+    assert ids(checks.check_sqlite()) == ["backoffice.E002"]
+
+
+@pytest.mark.parametrize(
+    ("queue_limit", "bulk", "timeout", "seconds"),
+    [(50, 10, 25, 400), (50, 10, 90, 1440), (8, 4, 25, 100), (8, 4, 90, 360), (3, 1, 90, 180)],
+)
+def test_the_longest_wait_counts_the_tasks_before_and_those_on_their_way(
+    queue_limit, bulk, timeout, seconds
+):
+    cluster = {"workers": 4, "queue_limit": queue_limit, "bulk": bulk, "timeout": timeout}
+    assert checks.longest_wait(cluster) == seconds
+
+
+def test_a_retry_that_waiting_tasks_outlive_is_refused(queue):
+    queue["retry"] = 360
+    assert ids(checks.check_queue()) == ["backoffice.E003"]
+    queue["retry"] = 361
+    assert checks.check_queue() == []
+
+
+def test_a_second_cluster_is_judged_by_what_it_says_itself(queue):
+    queue["ALT_CLUSTERS"] = {"quick": {"timeout": 30, "retry": 121, "workers": 2, "bulk": 1}}
+    assert ids(checks.check_queue()) == ["backoffice.E003"]
+    queue["ALT_CLUSTERS"]["quick"]["queue_limit"] = 2
+    assert checks.check_queue() == []
+
+
+def test_a_cluster_without_a_timeout_is_refused(queue):
+    del queue["timeout"]
+    assert ids(checks.check_queue()) == ["backoffice.E003"]
+
+
+def test_an_editable_model_registered_without_the_guard_is_refused(site):
+    site.register(Event, admin.ModelAdmin)
+    assert ids(checks.check_guards()) == ["backoffice.E004"]
+
+
+def test_the_guard_must_stand_leftmost(site):
+    class Leftmost(EditLockAdminMixin, admin.ModelAdmin):
+        pass
+
+    class Behind(OfficeImportExportMixin, EditLockAdminMixin, admin.ModelAdmin):
+        resource_classes = [LockAwareResource]
+
+    site.register(Event, Leftmost)
+    assert checks.check_guards() == []
+    site.unregister(Event)
+    site.register(Event, Behind)
+    assert ids(checks.check_guards()) == ["backoffice.E004"]
+
+
+def test_an_inline_of_a_document_without_its_guard_is_refused(site):
+    class Unguarded(admin.TabularInline):
+        model = ReceiptTemporary
+
+    class Guarded(EditLockInlineMixin, Unguarded):
+        pass
+
+    class Documents(EditLockAdminMixin, admin.ModelAdmin):
+        inlines = [Unguarded, Guarded]
+
+    site.register(Event, Documents)
+    assert ids(checks.check_guards()) == ["backoffice.E005"]
+
+
+def test_an_editable_model_as_an_inline_elsewhere_is_refused(site):
+    class Events(admin.TabularInline):
+        model = Event
+
+    site.register(User, type("Users", (admin.ModelAdmin,), {"inlines": [Events]}))
+    assert ids(checks.check_guards()) == ["backoffice.E006"]
+
+
+@pytest.mark.parametrize("base", [resources.ModelResource, OfficeResource])
+def test_an_import_that_does_not_know_the_locks_is_refused(site, base):
+    class Documents(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin):
+        resource_classes = [type("Unaware", (base,), {})]
+
+    site.register(Event, Documents)
+    assert ids(checks.check_guards()) == ["backoffice.E007"]
+
+
+@pytest.mark.parametrize("function", ["backoffice.tasks.no_such_task", "no_such_module.task"])
+def test_a_schedule_that_names_a_missing_function_is_refused(monkeypatch, function):
+    task = ScheduledTask("broken", function, 1, "broken")
+    monkeypatch.setitem(schedules.SCHEDULED_TASKS, "broken", task)
+    assert ids(checks.check_schedules()) == ["backoffice.E008"]
+
+
+def test_a_lock_that_one_late_beat_would_lose_is_warned_of(settings):
+    settings.EDIT_LOCK_BEAT_SECONDS = 20
+    settings.EDIT_LOCK_TIMEOUT_MINUTES = 49 / 60
+    assert ids(checks.check_beats()) == ["backoffice.W001"]
+    settings.EDIT_LOCK_TIMEOUT_MINUTES = 50 / 60
+    assert checks.check_beats() == []
