@@ -125,7 +125,7 @@ class EditLockAdminMixin:
                 self.model,
                 pk,
                 by=request.user,
-                version=posted_version(request),
+                version=posted_version(request, "version"),
                 own_token=request.POST.get("token", ""),
             )
         except locks.Refused as refused:
@@ -279,9 +279,9 @@ class EditLockAdminMixin:
         return actions
 
 
-def posted_version(request):
+def posted_version(request, name="editing_version"):
     """Return the version that the page was loaded with; 0, which no document has, without one."""
-    text = request.POST.get("editing_version", "")
+    text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
