@@ -52,6 +52,7 @@ def _require_sqlite(path):
         probe = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)
         probe.execute("BEGIN IMMEDIATE")
         probe.execute("ROLLBACK")
+        mode = probe.execute("PRAGMA journal_mode=WAL").fetchone()[0]
         probe.close()
     except sqlite3.Error as problem:
         if "locked" in str(problem):
@@ -59,6 +60,8 @@ def _require_sqlite(path):
                 f"The database {path} is locked: end the program that is writing to it."
             ) from problem
         raise NotReady(f"The database {path} can't be used: {problem}.") from problem
+    if mode != "wal":
+        raise NotReady(f"The place of {path} can't keep a write-ahead log: choose a local disk.")
 
 
 def is_new(connection):
