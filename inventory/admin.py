@@ -1,8 +1,6 @@
 """The warehouse in the admin: its documents with their lines, and the master data."""
 
 from django.contrib import admin
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from backoffice import claims, persian
@@ -223,17 +221,6 @@ class NumberedDocumentAdmin(
         if not change:
             obj.created_by = request.user
         super().save_model(request, obj, form, change)
-
-    def generate_log_entries(self, result, request):
-        """Note an import in the history of the documents, not of their lines."""
-        parent = RESOURCES[self.model].parent
-        changed = [
-            getattr(row.instance, parent) for row in result if row.is_new() or row.is_update()
-        ]
-        documents = {document.pk: document for document in changed}
-        LogEntry.objects.log_actions(
-            request.user.pk, list(documents.values()), CHANGE, _t("Imported")
-        )
 
     @admin.display(description=_("temporary number"), ordering="draft_number")
     def shown_draft_number(self, obj):

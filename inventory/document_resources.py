@@ -16,8 +16,8 @@ from import_export.instance_loaders import BaseInstanceLoader
 from backoffice.imports import (
     CodeKeyWidget,
     LockAwareResource,
+    NotAllowed,
     OfficeResource,
-    WholeNumberWidget,
 )
 from inventory.document_types import TYPES
 from inventory.documents import NumberedDocument
@@ -62,14 +62,12 @@ class LineLoader(BaseInstanceLoader):
             self._load(resource, dataset)
 
     def _load(self, resource, dataset):
-        number = resource.fields["draft_number"]
-        column = str(number.column_name)
+        column = str(resource.fields["draft_number"].column_name)
         model, parent = resource.document_model, resource.parent
+        relations = (name for name in resource.header if model._meta.get_field(name).is_relation)
         documents = model.objects.filter(
-            draft_number__in={number.clean({column: cell}) for cell in dataset[column]}
-        ).select_related(
-            *(name for name in resource.header if model._meta.get_field(name).is_relation)
-        )
+            draft_number__in={resource.number_of({column: cell}) for cell in dataset[column]}
+        ).select_related(*relations)
         resource.documents = {document.draft_number: document for document in documents}
         for line in resource.get_queryset().filter(**{f"{parent}__in": documents}):
             setattr(line, parent, resource.documents[getattr(line, parent).draft_number])
@@ -92,11 +90,19 @@ class LinesResource(LockAwareResource):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.documents, self.first_rows, self.header_problems, self.written = {}, {}, {}, set()
+        self.documents, self.first_rows, self.header_problems = {}, {}, {}
+        self.written, self.created = set(), set()
+
+    def number_of(self, row):
+        """Return the temporary number that a row names; '' where it is none."""
+        try:
+            return self.fields["draft_number"].clean(row)
+        except NotAllowed:
+            return ""
 
     def document_of(self, row):
         """Return the row's document: one object for all its rows, stored already or new."""
-        number = self.fields["draft_number"].clean(row)
+        number = self.number_of(row)
         if number not in self.documents:
             self.documents[number] = self.document_model(draft_number=number)
         return self.documents[number]
@@ -115,7 +121,7 @@ class LinesResource(LockAwareResource):
 
     def before_import_row(self, row, **kwargs):
         """Give a row without a header that of the first row of its document."""
-        first = self.first_rows.setdefault(self.fields["draft_number"].clean(row), row)
+        first = self.first_rows.setdefault(self.number_of(row), row)
         for name in self.header:
             column = self.fields[name].column_name
             if column in row and row[column] in (None, ""):
@@ -130,7 +136,7 @@ class LinesResource(LockAwareResource):
 
         before = header()
         super().import_instance(instance, row, **kwargs)
-        if self.first_rows[self.fields["draft_number"].clean(row)] is row:
+        if self.first_rows[self.number_of(row)] is row:
             return
         different = [name for name, value in header().items() if value != before[name]]
         if different:
@@ -185,12 +191,19 @@ class LinesResource(LockAwareResource):
 
     def write(self, document, row, *, by):
         """Save the header of a document; raise ``Refused`` where somebody else holds it."""
-        if document._state.adding:
+        new = document._state.adding
+        if new:
             document.created_by = by
         else:
             self.guard(document, row, by=by)
         document.updated_by = by
         document.save()
+        if new:
+            self.created.add(document.pk)
+
+    def told_of(self, result):
+        document = getattr(result.instance, self.parent)
+        return document, document.pk in self.created
 
     def filter_export(self, queryset, **kwargs):
         if queryset.model is not self._meta.model:
@@ -199,11 +212,9 @@ class LinesResource(LockAwareResource):
         return super().filter_export(queryset, **kwargs)
 
 
-class DocumentResource(LinesResource):
+class DocumentLinesResource(LinesResource):
     parent = "document"
-    row_no = Field("row_no", _("row"), WholeNumberWidget())
     item = Field("item", _("item code"), CodeKeyWidget(Item))
-    owner = Field("owner", _("owner of the consigned goods"), OwnerWidget())
 
     def import_instance(self, instance, row, **kwargs):
         super().import_instance(instance, row, **kwargs)
@@ -258,7 +269,7 @@ def resource_of(document_model, base, line_model, keys, columns):
 RESOURCES = {
     model: resource_of(
         model,
-        DocumentResource,
+        DocumentLinesResource,
         DocumentLine,
         ("row_no",),
         ("row_no", "item", "unit", "entered_quantity", "quantity", *model.LINE_FIELDS, "notes"),

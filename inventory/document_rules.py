@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from inventory.master_data import OURSELVES, plausible
 
 
 class Status(models.TextChoices):
-    DRAFT = "draft", _("Draft")
-    APPROVED = "approved", _("Approved")
-    POSTED = "posted", _("Posted")
-    CANCELLED = "cancelled", _("Cancelled")
+    DRAFT = "draft", pgettext_lazy("document", "Draft")
+    APPROVED = "approved", pgettext_lazy("document", "Approved")
+    POSTED = "posted", pgettext_lazy("document", "Posted")
+    CANCELLED = "cancelled", pgettext_lazy("document", "Cancelled")
 
 
 FINAL = (Status.POSTED, Status.CANCELLED)
@@ -40,9 +41,9 @@ class Direction(models.TextChoices):
 
 
 class InspectionState(models.TextChoices):
-    AWAITING = "awaiting", _("Awaiting inspection")
-    APPROVED = "approved", _("Approved")
-    REJECTED = "rejected", _("Rejected")
+    AWAITING = "awaiting", pgettext_lazy("document", "Awaiting inspection")
+    APPROVED = "approved", pgettext_lazy("document", "Approved")
+    REJECTED = "rejected", pgettext_lazy("document", "Rejected")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.locks import EditableModel, EditableQuerySet
 from backoffice.persian import jalali_ascii
@@ -78,7 +79,7 @@ class NumberedDocument(EditableModel):
     status = models.CharField(
         _("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False
     )
-    description = models.TextField(_("description"), blank=True)
+    description = models.TextField(pgettext_lazy("document", "description"), blank=True)
     created_by = person(_("created by"))
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_by = person(_("last changed by"))
@@ -168,7 +169,7 @@ class WarehouseDocument(NumberedDocument):
         verbose_name=_("owner of the consigned goods"),
     )
     direction = models.CharField(
-        _("direction"),
+        pgettext_lazy("document", "direction"),
         max_length=10,
         choices=Direction,
         blank=True,

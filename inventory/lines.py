@@ -7,10 +7,13 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Round
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from inventory.documents import WarehouseDocument
 from inventory.fields import QuantityField, not_negative, plain, validate_not_negative
 from inventory.master_data import OURSELVES, PERMISSIONS, Item, ItemUnit, Party, Unit
+
+LIMIT = 10**9  # what a quantity stays below
 
 
 def further_quantity(label):
@@ -43,7 +46,7 @@ class DocumentLine(models.Model):
     rejected_quantity = further_quantity(_("rejected quantity"))
     expected_quantity = further_quantity(_("book stock"))
     counted_quantity = further_quantity(_("counted quantity"))
-    notes = models.CharField(_("notes"), max_length=300, blank=True)
+    notes = models.CharField(pgettext_lazy("document", "notes"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("document line")
@@ -86,21 +89,24 @@ class DocumentLine(models.Model):
         return f"{self.row_no}"
 
     def clean(self):
-        if self.item_id and self.unit_id and self.entered_quantity is not None:
+        entered = self.entered_quantity
+        # A number out of range was refused with its field.
+        if self.item_id and self.unit_id and entered is not None and abs(entered) < LIMIT:
             self.convert()
 
     def convert(self):
         """Set factor and quantity from what was entered; refuse what the units do not allow."""
         check_decimals(self.entered_quantity, self.unit)
-        base_unit = self.unit
-        self.factor = Decimal(1)
+        base_unit, factor = self.unit, Decimal(1)
         if self.unit_id != self.item.base_unit_id:
-            base_unit = self.item.base_unit
-            self.factor = factor_of(self.item, self.unit)
+            base_unit, factor = self.item.base_unit, factor_of(self.item, self.unit)
         step = Decimal(1).scaleb(-base_unit.decimal_places)
-        self.quantity = (self.entered_quantity * self.factor).quantize(step, ROUND_HALF_UP)
-        if self.quantity <= 0:
+        quantity = (self.entered_quantity * factor).quantize(step, ROUND_HALF_UP)
+        if quantity <= 0:
             raise ValidationError({"entered_quantity": _("A quantity is above zero.")})
+        if quantity >= LIMIT:
+            raise ValidationError({"entered_quantity": _("The quantity is too large.")})
+        self.factor, self.quantity = factor, quantity
 
 
 def factor_of(item, unit):

@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.persian import jalali
 from inventory.fields import (
@@ -196,8 +197,8 @@ class Party(MasterData):
 
 class FiscalYear(models.Model):
     class Status(models.TextChoices):
-        OPEN = "open", _("Open")
-        CLOSED = "closed", _("Closed")
+        OPEN = "open", pgettext_lazy("fiscal year", "Open")
+        CLOSED = "closed", pgettext_lazy("fiscal year", "Closed")
 
     code = CodeField(_("code"), unique=True, max_length=10)
     start_date = models.DateField(_("start date"))

@@ -1,6 +1,5 @@
 """The files of the master data: their columns, and the codes that their rows are known by."""
 
-from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 from import_export.fields import Field
 
@@ -58,10 +57,6 @@ class ItemUnitResource(OfficeResource):
 
 
 class WarehouseResource(OfficeResource):
-    keeper = Field(
-        "keeper", _("storekeeper"), CodeKeyWidget(get_user_model(), field="username"), default=None
-    )
-
     class Meta:
         model = Warehouse
         import_id_fields = ("code",)
