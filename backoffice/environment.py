@@ -163,7 +163,11 @@ def make_secrets():
     missing = [name for name in SECRET_NAMES if name not in known]
     if missing:
         made = {
-            name: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for name in missing
+            # 32 bytes are a key of Fernet; Django wants its own longer than that.
+            name: base64.urlsafe_b64encode(
+                secrets.token_bytes(48 if name == "SECRET_KEY" else 32)
+            ).decode()
+            for name in missing
         }
         text = "".join(f"{name}={value}\n" for name, value in (known | made).items())
         descriptor = os.open(SECRETS_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -46,7 +46,7 @@ BOX_OFFICE = (
 )
 ORDER_DESK = (
     each("orders", (*READ, "add", *FILES), "productorder")
-    | each("orders", READ, "product", "package", "tenant")
+    | each("orders", READ, "orderattempt", "orderevent", "product", "package", "tenant")
     | {"orders.check_productorder", "orders.reveal_pin_productorder"}
 )
 MANAGE_STOCK = each("inventory", (*WRITE, *FILES), *DOCUMENTS, *LINES, *MASTER_DATA) | each(
