@@ -18,7 +18,8 @@ from import_export.admin import ExportActionMixin, ImportMixin
 from import_export.forms import ImportForm, SelectableFieldsExportForm
 
 from backoffice import persian
-from backoffice.import_files import FORMATS, XLSX, Unreadable, check_upload, format_of
+from backoffice.import_files import FORMATS, XLSX, format_of
+from backoffice.import_guards import Unreadable, check_upload
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,11 @@ class OfficeImportForm(ImportForm):
     def clean_import_file(self):
         file = self.cleaned_data["import_file"]
         try:
-            self.cleaned_data["format"] = str(FORMATS.index(check_upload(file)))
+            kind = check_upload(file)
         except Unreadable as refusal:
             raise ValidationError(str(refusal)) from refusal
+        kinds = [file_format().get_extension() for file_format in FORMATS]
+        self.cleaned_data["format"] = str(kinds.index(kind))
         return file
 
 

@@ -1,15 +1,9 @@
-"""Files that people bring and take: what is refused before it is parsed, and the two formats.
-
-A file is hostile until shown otherwise: it is judged by its size, its first bytes and what its
-directory declares, and read with a limit on every count, before anything is built from it.
-"""
+"""The two formats of brought and taken files, Excel and CSV, each with a limit on every count."""
 
 import csv
 import io
 import re
-import zipfile
 from decimal import Decimal
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import tablib
@@ -23,68 +17,14 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
 from backoffice import persian
+from backoffice.import_guards import ZIP, Unreadable, check_unpacked
 
-UNPACKED = 5  # times the size that a file itself may have: what its parts may weigh unpacked
 COLUMNS = 200
 EMPTY_ROWS = 10  # times the rows that are accepted, counting empty ones
-OLD_EXCEL = b"\xd0\xcf\x11\xe0"  # .xls, and every workbook with a password
-ZIP = b"PK\x03\x04"
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 FORMULA = re.compile(r"[=+\-@\t\r\n]")
 NO_TITLE = re.compile(r"[\\*?:/\[\]]")
 WIDEST = 60
-
-
-class Unreadable(ValueError):
-    """A file was refused; the text says why and what to do."""
-
-
-def check_upload(file):
-    """Return the format class of an uploaded file; raise ``Unreadable`` without parsing it."""
-    if file.size > settings.IMPORT_MAXIMUM_BYTES:
-        raise Unreadable(
-            _t("The file is too large: at most %(limit)s megabytes are accepted.")
-            % {"limit": persian.digits_shown(f"{settings.IMPORT_MAXIMUM_BYTES / 1e6:g}")}
-        )
-    start = file.read(8)
-    file.seek(0)
-    if not start:
-        raise Unreadable(_t("The file is empty."))
-    if start.startswith(OLD_EXCEL):
-        raise Unreadable(
-            _t(
-                "This is a file of an old Excel, or one with a password. "
-                "Save it as .xlsx without a password and bring that."
-            )
-        )
-    extension = file.name.rpartition(".")[2].lower()
-    kinds = {"xlsx": XLSX, "csv": CSV}
-    if kinds.get(extension) is format_of(start):
-        return kinds[extension]
-    raise Unreadable(_t("This is no readable Excel (.xlsx) or CSV (.csv) file."))
-
-
-def check_unpacked(data):
-    """Unpack a workbook part by part into nothing; raise ``Unreadable`` where it is too much.
-
-    First what its directory declares, then what really comes out of it.
-    """
-    limit = UNPACKED * settings.IMPORT_MAXIMUM_BYTES
-    too_much = _t("Unpacked, this Excel file is too large. Remove other sheets and pictures.")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            parts = archive.infolist()
-            if sum(part.file_size for part in parts) > limit:
-                raise Unreadable(too_much)
-            unpacked = 0
-            for part in parts:
-                with archive.open(part) as content:
-                    while chunk := content.read(65536):
-                        unpacked += len(chunk)
-                        if unpacked > limit:
-                            raise Unreadable(too_much)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise Unreadable(_t("The Excel file is damaged.")) from error
 
 
 def make_dataset(rows):
@@ -175,20 +115,15 @@ class XLSX(base_formats.XLSX):
             book = openpyxl.load_workbook(
                 io.BytesIO(in_stream), read_only=True, data_only=True, keep_links=False
             )
-            if not book.worksheets:
-                raise Unreadable(_t("The file is empty."))
-            # A sheet declares its own size, which may be wrong: rows are counted as they come.
             sheet = book.worksheets[0]
+            # A sheet declares its own size, which may be wrong: rows are counted as they come.
             sheet.reset_dimensions()
-            rows = sheet.iter_rows(
-                values_only=True,
-                max_col=COLUMNS + 1,
-                max_row=EMPTY_ROWS * settings.IMPORT_MAXIMUM_ROWS + 1,
-            )
+            last = EMPTY_ROWS * settings.IMPORT_MAXIMUM_ROWS + 1
+            rows = sheet.iter_rows(values_only=True, max_row=last)
             return make_dataset([original(cell) for cell in row] for row in rows)
-        except (ParseError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-            if isinstance(error, Unreadable):
-                raise
+        except Unreadable:
+            raise
+        except Exception as error:  # whatever a damaged workbook makes of its reader
             raise Unreadable(_t("The Excel file is damaged.")) from error
 
     def export_data(self, *datasets, **kwargs):

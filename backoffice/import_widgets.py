@@ -133,12 +133,12 @@ class JalaliDateTimeWidget(JalaliDateWidget):
     def clean(self, value, row=None, **kwargs):
         if isinstance(value, datetime):
             return timezone.make_aware(value) if timezone.is_naive(value) else value
-        clock = time()
-        if isinstance(value, str) and ":" in value:
-            value, _space, clock = value.strip().rpartition(" ")
-            clock = self._clock(persian.to_ascii_digits(clock))
-        day = super().clean(value, row, **kwargs)
-        return day and timezone.make_aware(datetime.combine(day, clock))
+        if not isinstance(value, str) or ":" not in value:
+            day, clock = super().clean(value, row, **kwargs), time()
+            return day and timezone.make_aware(datetime.combine(day, clock))
+        text, _space, clock = persian.to_ascii_digits(value).strip().rpartition(" ")
+        day = super().clean(text or clock, row, **kwargs)
+        return timezone.make_aware(datetime.combine(day, self._clock(clock)))
 
     def _clock(self, text):
         found = CLOCK.fullmatch(text)
