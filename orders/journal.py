@@ -7,6 +7,7 @@ come here masked: no PIN, no credentials.
 from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.audit import name_of
 from backoffice.clock import database_now
@@ -34,7 +35,7 @@ class OrderEvent(models.Model):
     order = models.ForeignKey(
         "orders.ProductOrder", models.PROTECT, "events", verbose_name=_("order")
     )
-    what = models.CharField(_("event"), max_length=12, choices=What)
+    what = models.CharField(pgettext_lazy("journal", "event"), max_length=12, choices=What)
     status = models.CharField(_("provider status"), max_length=10)  # of the order, afterwards
     text = models.CharField(_("details"), max_length=TEXT_LENGTH, blank=True)
     by_name = models.CharField(_("by"), max_length=150, blank=True)

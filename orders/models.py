@@ -12,9 +12,11 @@ outcome is ``sent`` with a flag. A change of state names the old state in its UP
 import uuid
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backoffice.clock import database_now
 from orders.catalogue import (
@@ -27,8 +29,10 @@ from orders.catalogue import (
 )
 from orders.encryption import EncryptedTextField
 from orders.journal import OrderEvent
+from orders.states import AT_PROVIDER, OPEN, OrderQuerySet, ReviewReason, Status
 
 __all__ = [
+    "AT_PROVIDER",
     "CheckLoop",
     "OrderAttempt",
     "OrderEvent",
@@ -37,61 +41,10 @@ __all__ = [
     "Product",
     "ProductOrder",
     "ProviderIntegration",
+    "ReviewReason",
+    "Status",
     "Tenant",
 ]
-
-
-class Status(models.TextChoices):
-    PENDING = "pending", _("Waiting to be sent")
-    SENT = "sent", _("Sent")
-    PROCESSING = "processing", _("In progress")
-    COMPLETED = "completed", _("Completed")
-    DELIVERED = "delivered", _("Delivered")
-    CANCELLED = "cancelled", _("Cancelled")
-    FAILED = "failed", _("Failed")
-
-
-AT_PROVIDER = (Status.SENT, Status.PROCESSING)
-OPEN = (Status.PENDING, *AT_PROVIDER)
-DONE = (Status.COMPLETED, Status.DELIVERED)
-
-
-class ReviewReason(models.TextChoices):
-    NO_ROUTE = "no_route", _("no provider for the package")
-    REFUSED = "refused", _("refused by every provider")
-    UNKNOWN = "unknown", _("outcome unknown")
-    TIMEOUT = "timeout", _("not finished in time")
-    MISCONFIGURED = "misconfigured", _("the integration's settings don't work")
-
-
-class OrderQuerySet(models.QuerySet):
-    def pending(self):
-        return self.filter(external_status=Status.PENDING)
-
-    def at_provider(self):
-        return self.filter(external_status__in=AT_PROVIDER)
-
-    def open(self):
-        return self.filter(external_status__in=OPEN)
-
-    def due(self):
-        return self.filter(next_check_at__lte=database_now())
-
-    def claimed(self):
-        """Rows with a claim, live or not."""
-        return self.filter(claimed_until__isnull=False)
-
-    def live(self):
-        return self.filter(claimed_until__gt=database_now())
-
-    def stale(self):
-        return self.filter(claimed_until__lte=database_now())
-
-    def free(self):
-        return self.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=database_now()))
-
-    def needing_a_person(self):
-        return self.filter(review_reason__gt="")
 
 
 class ProductOrder(models.Model):
@@ -238,15 +191,28 @@ class ProductOrder(models.Model):
     def __str__(self):
         return str(self.public_id)
 
+    def clean(self):
+        """Refuse a new order for what is not sold, or without what its package asks for."""
+        if not self._state.adding or not self.package_id or not self.tenant_id:
+            return
+        if not (self.package.is_active and self.package.product.is_active):
+            raise ValidationError({"package": _("This package is not on sale.")})
+        if not self.tenant.is_active:
+            raise ValidationError({"tenant": _("This tenant is not active.")})
+        asked = self.package.extra_field_label
+        if asked and not self.extra_field:
+            text = _("This package needs: %(asked)s.")
+            raise ValidationError({"extra_field": ValidationError(text, params={"asked": asked})})
+
 
 class OrderAttempt(models.Model):
     """One try to place an order. It is committed before the call, and never repeated."""
 
     class State(models.TextChoices):
-        SENDING = "sending", _("Being sent")
-        ACCEPTED = "accepted", _("Accepted")
-        REFUSED = "refused", _("Refused")
-        UNKNOWN = "unknown", _("Unknown")
+        SENDING = "sending", pgettext_lazy("attempt", "Being sent")
+        ACCEPTED = "accepted", pgettext_lazy("attempt", "Accepted")
+        REFUSED = "refused", pgettext_lazy("attempt", "Refused")
+        UNKNOWN = "unknown", pgettext_lazy("attempt", "Unknown")
 
     UNSETTLED = (State.SENDING, State.UNKNOWN)
 

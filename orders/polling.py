@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.db.models.functions import Least
+from django.utils.translation import gettext_noop
 
 from backoffice.clock import database_now
 from orders import dispatch, journal
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 State = OrderAttempt.State
 What = OrderEvent.What
 BATCH = 2 * CONNECTIONS  # two calls after each other end well within a claim
+SENDER_LOST = gettext_noop("the sender never came back")
 RUN_SECONDS = 40  # no new batch after that: a task of the cluster may last 90
 
 
@@ -148,9 +150,9 @@ def _prepare(order):
 def _lose(order, attempt):
     """Note that a sender never came back: the order may or may not be at the provider."""
     lost = OrderAttempt.objects.filter(pk=attempt.pk, state=State.SENDING)
-    if lost.update(state=State.UNKNOWN, reason="sender lost") == 1:
+    if lost.update(state=State.UNKNOWN, reason=SENDER_LOST) == 1:
         held(order).update(outcome_unknown=True, review_reason=ReviewReason.UNKNOWN)
-        journal.record(order.pk, What.UNKNOWN, status=order.external_status, text="sender lost")
+        journal.record(order.pk, What.UNKNOWN, status=order.external_status, text=SENDER_LOST)
 
 
 def _call(asking):

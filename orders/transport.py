@@ -17,6 +17,7 @@ from urllib.parse import quote, quote_plus
 import requests
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext_noop
 from urllib3.exceptions import NewConnectionError
 
 from orders.addresses import ForbiddenAddress, GuardedTransport
@@ -113,7 +114,7 @@ def call(session: requests.Session, base_url: str, request: ProviderRequest) -> 
         ) as response:
             return _read(response)
     except ForbiddenAddress:
-        raise ProviderFailure("forbidden address", outcome="refused") from None
+        raise ProviderFailure(gettext_noop("forbidden address"), outcome="refused") from None
     except requests.RequestException as problem:
         # Without the cause: its text holds the whole address.
         raise _failure_of(problem) from None
@@ -125,8 +126,12 @@ def _failure_of(problem: requests.RequestException) -> ProviderFailure:
         cause, NewConnectionError
     )
     if not_reached:
-        return ProviderFailure(type(cause).__name__, outcome="refused", retryable=True)
-    return ProviderFailure(type(problem).__name__)
+        return ProviderFailure(
+            gettext_noop("provider not reached"), outcome="refused", retryable=True
+        )
+    if isinstance(problem, requests.ReadTimeout):
+        return ProviderFailure(gettext_noop("no answer in time"))
+    return ProviderFailure(gettext_noop("connection broken"))
 
 
 def _read(response: requests.Response) -> str:
@@ -135,7 +140,7 @@ def _read(response: requests.Response) -> str:
     for chunk in response.iter_content(8192):
         body += chunk
         if len(body) > ANSWER_MAXIMUM_BYTES or time.monotonic() > deadline:
-            raise ProviderFailure("the answer is too long or too slow")
+            raise ProviderFailure(gettext_noop("the answer is too long or too slow"))
     text = _decode(body)
     code = response.status_code
     if code == 429:
@@ -148,9 +153,9 @@ def _read(response: requests.Response) -> str:
     if code != 200:
         raise ProviderFailure(f"HTTP {code}", body=text)
     if not text.strip():
-        raise ProviderFailure("empty answer")
+        raise ProviderFailure(gettext_noop("empty answer"))
     if text.lstrip().startswith("<"):
-        raise ProviderFailure("HTML instead of an answer", body=text)
+        raise ProviderFailure(gettext_noop("HTML instead of an answer"), body=text)
     return text
 
 

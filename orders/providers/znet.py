@@ -17,6 +17,8 @@ import re
 from typing import Any
 from urllib.parse import unquote_plus
 
+from django.utils.translation import gettext_noop
+
 from orders.providers.base import ProviderAdapter, ProviderFailure, ProviderRequest, money
 
 logger = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Adapter(ProviderAdapter):
             return {"outcome": "accepted", "cost": money(cost), "balance": money(balance)}
         if parts[0] == "3" and len(parts) > 1:
             return {"outcome": "refused", "reason": _words("|".join(parts[1:]))}
-        raise ProviderFailure("unknown answer", body=text)
+        raise ProviderFailure(gettext_noop("unknown answer"), body=text)
 
     def status_request(self, creds: dict[str, str], referans: str) -> ProviderRequest:
         return ProviderRequest(
@@ -69,7 +71,7 @@ class Adapter(ProviderAdapter):
         parts = text.strip().split("|", 3)
         if parts[0].strip() != "OK" or len(parts) < 3:
             reason = _words(parts[1]) if parts[0].strip() == "3" and len(parts) > 1 else ""
-            raise ProviderFailure(reason or "unknown answer", body=text)
+            raise ProviderFailure(reason or gettext_noop("unknown answer"), body=text)
         state, middle = parts[1].strip(), parts[2].strip()
         middle = "" if middle in NO_PIN else middle
         words = _words(parts[3]) if len(parts) > 3 else ""

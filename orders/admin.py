@@ -1,0 +1,189 @@
+"""Orders in the admin: their list and their page."""
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Case, When
+from django.http import Http404
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.utils.timesince import timesince
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from backoffice.claims import ClaimKind, Figure, register
+from backoffice.imports import OfficeImportExportMixin
+from backoffice.persian import code, digits_shown
+from orders import admin_catalogue, claims, desk, intake  # noqa: F401 - the first registers, too
+from orders.admin_actions import AttentionFilter, ClaimFilter, OrderActionsMixin
+from orders.admin_history import OrderAttemptInline, OrderEventInline
+from orders.models import ProductOrder
+from orders.resources import ProductOrderResource
+
+TAKEN = ("tenant", "package", "user_identifier", "extra_field", "external_key")
+FIELDSETS = [
+    (None, {"fields": ["public_id", *TAKEN, "price", "created_at", "created_by"]}),
+    (
+        _("At the provider"),
+        {
+            "fields": [
+                "external_status",
+                "outcome_unknown",
+                "review_reason",
+                "integration",
+                "reference",
+                "provider_message",
+                "last_four",
+                "sent_at",
+                "last_sync_at",
+                "completed_at",
+            ]
+        },
+    ),
+    (
+        _("Checks and claim"),
+        {
+            "fields": [
+                "next_check_at",
+                "tries",
+                "transport_errors",
+                "claimed_by",
+                "claimed_until",
+            ]
+        },
+    ),
+]
+
+
+@admin.register(ProductOrder)
+class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelAdmin):
+    resource_classes = [ProductOrderResource]
+    change_form_template = "admin/orders/productorder/change_form.html"
+    list_display = [
+        "player",
+        "package",
+        "tenant",
+        "external_status",
+        "age",
+        "next_check_at",
+        "tries",
+        "integration",
+        "claimed_by",
+        "last_four",
+        "review_reason",
+    ]
+    list_filter = [
+        AttentionFilter,
+        "external_status",
+        "review_reason",
+        "outcome_unknown",
+        ClaimFilter,
+        "tenant",
+        "integration",
+        "created_at",
+    ]
+    list_select_related = ["package", "tenant", "integration"]
+    search_fields = [
+        "provider_referans",
+        "user_identifier",
+        "public_id",
+        "external_key",
+        "=pin_last_four",
+    ]
+    search_help_text = _("Reference, user identifier, order number or the PIN's last four")
+    autocomplete_fields = ["tenant", "package"]
+    inlines = [OrderAttemptInline, OrderEventInline]
+    fieldsets = FIELDSETS
+
+    @admin.display(description=_("user identifier"), ordering="user_identifier")
+    def player(self, obj):
+        return code(obj.user_identifier)
+
+    @admin.display(description=_("age"), ordering="created_at")
+    def age(self, obj):
+        return digits_shown(timesince(obj.created_at, depth=1))
+
+    @admin.display(description=_("PIN's last four"), ordering="pin_last_four")
+    def last_four(self, obj):
+        return code(obj.pin_last_four and f"…{obj.pin_last_four}")
+
+    @admin.display(description=_("provider reference"))
+    def reference(self, obj):
+        return code(obj.provider_referans)
+
+    def get_queryset(self, request):
+        has_pin = Case(When(pin_code="", then=False), default=True)
+        return super().get_queryset(request).defer("pin_code").annotate(has_pin=has_pin)
+
+    def get_fieldsets(self, request, obj=None):
+        return super().get_fieldsets(request, obj) if obj else [(None, {"fields": TAKEN})]
+
+    def get_inlines(self, request, obj):
+        return self.inlines if obj else []
+
+    def has_change_permission(self, request, obj=None):
+        return False  # an order that was taken is changed by what happens to it
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def save_model(self, request, obj, form, change):
+        intake.accept(obj, by=request.user)
+
+    def get_urls(self):
+        reveal = self.admin_site.admin_view(self.reveal_view)
+        name = "orders_productorder_reveal"
+        return [path("<int:order_id>/reveal/", reveal, name=name), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    @method_decorator(never_cache)
+    def reveal_view(self, request, order_id):
+        """Show an order's PIN once, recorded, to whoever may see it."""
+        if not request.user.has_perm("orders.reveal_pin_productorder"):
+            raise PermissionDenied
+        order = self.get_object(request, str(order_id))
+        if order is None or not self.has_view_permission(request, order):
+            raise Http404
+        pin = desk.reveal_pin(order_id, by=request.user)
+        if pin is None:
+            self.message_user(request, gettext("This order has no PIN."), messages.WARNING)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("PIN code"),
+            "opts": self.opts,
+            "original": order,
+            "pin": pin,
+        }
+        return TemplateResponse(request, "admin/orders/productorder/pin.html", context)
+
+
+register(
+    ClaimKind(
+        name="order",
+        label=_("Orders"),
+        live=ProductOrder.objects.live,
+        stale=ProductOrder.objects.stale,
+        release=claims.force_release,
+        permission="orders.release_productorder",
+        view_permission="orders.view_productorder",
+        live_url="orders/productorder/?claim=live",
+        stale_url="orders/productorder/?claim=stale",
+    )
+)
+for name, label, alarming in (
+    ("needing_a_person", _("Orders for review"), True),
+    ("open", _("Open orders"), False),
+    ("overdue", _("Overdue orders"), True),
+):
+    register(
+        Figure(
+            name=f"orders:{name}",
+            label=label,
+            count=getattr(ProductOrder.objects, name)().count,
+            view_permission="orders.view_productorder",
+            url=f"orders/productorder/?attention={name}",
+            alarming=alarming,
+        )
+    )

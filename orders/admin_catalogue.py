@@ -1,0 +1,63 @@
+"""What is sold and who delivers it, in the admin."""
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+
+from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin, edit_lock_kind
+from backoffice.claims import register
+from backoffice.imports import OfficeImportExportMixin
+from orders.forms import ProviderIntegrationForm
+from orders.models import Package, PackageRouting, Product, ProviderIntegration, Tenant
+from orders.resources import (
+    PackageResource,
+    PackageRoutingResource,
+    ProductResource,
+    TenantResource,
+)
+
+
+@admin.register(Tenant)
+class TenantAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+    resource_classes = [TenantResource]
+    list_display = ["code", "name", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["code", "name"]
+
+
+@admin.register(Product)
+class ProductAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+    resource_classes = [ProductResource]
+    list_display = ["code", "name", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["code", "name"]
+
+
+class PackageRoutingInline(EditLockInlineMixin, admin.TabularInline):
+    model = PackageRouting
+    extra = 0
+    formfield_overrides = {
+        models.JSONField: {"widget": forms.Textarea(attrs={"rows": 2, "cols": 40, "dir": "ltr"})}
+    }
+
+
+@admin.register(Package)
+class PackageAdmin(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin):
+    resource_classes = [PackageResource, PackageRoutingResource]
+    list_display = ["code", "name", "product", "price", "is_active"]
+    list_filter = ["is_active", "product"]
+    list_select_related = ["product"]
+    search_fields = ["code", "name", "product__name"]
+    inlines = [PackageRoutingInline]
+
+
+@admin.register(ProviderIntegration)
+class ProviderIntegrationAdmin(EditLockAdminMixin, admin.ModelAdmin):
+    form = ProviderIntegrationForm
+    list_display = ["code", "name", "provider", "is_active"]
+    list_filter = ["is_active", "provider"]
+    search_fields = ["code", "name"]
+
+
+for model in (Package, ProviderIntegration):
+    register(edit_lock_kind(model))

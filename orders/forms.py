@@ -1,0 +1,66 @@
+import json
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from orders import providers
+from orders.catalogue import ProviderIntegration
+
+
+class CredentialsWidget(forms.Textarea):
+    """Takes secrets and never gives them back, not even after a mistake elsewhere in the form."""
+
+    def format_value(self, value):
+        return ""
+
+
+class CredentialsField(forms.CharField):
+    """Lines ``name=value``; becomes the text that is stored, '' where nothing was typed."""
+
+    widget = CredentialsWidget(attrs={"rows": 3, "dir": "ltr", "autocomplete": "off"})
+
+    def clean(self, value):
+        lines = [line for line in super().clean(value).splitlines() if line.strip()]
+        if not all("=" in line for line in lines):
+            raise ValidationError(_("Write one name=value on each line."))
+        pairs = (line.split("=", 1) for line in lines)
+        known = {name.strip(): secret.strip() for name, secret in pairs}
+        return json.dumps(known) if known else ""
+
+    def has_changed(self, initial, data):
+        return bool(data)
+
+
+class ProviderIntegrationForm(forms.ModelForm):
+    credentials = CredentialsField(
+        label=_("credentials"),
+        required=False,
+        help_text=_(
+            "One name=value on each line, for znet kod and sifre. They are kept encrypted and "
+            "never shown again; leave this empty to keep those that are stored."
+        ),
+    )
+
+    class Meta:
+        model = ProviderIntegration
+        fields = ("code", "name", "provider", "base_url", "credentials", "is_active")
+
+    def clean(self):
+        data = super().clean()
+        given = json.loads(data.get("credentials") or "{}")
+        provider = data.get("provider")
+        wanted = self.instance.pk is None or given or provider != self.instance.provider
+        if provider and "credentials" in data and wanted:
+            needed = set(providers.get_adapter(provider).credential_names)
+            if set(given) != needed or not all(given.values()):
+                text = _("This provider needs exactly: %(names)s.")
+                names = ", ".join(sorted(needed))
+                self.add_error("credentials", ValidationError(text, params={"names": names}))
+        return data
+
+    def _post_clean(self):
+        stored = self.instance.credentials
+        super()._post_clean()
+        if not self.cleaned_data.get("credentials"):
+            self.instance.credentials = stored

@@ -1,0 +1,67 @@
+"""The states of an order, and its rows by what is to be done with them."""
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from backoffice.clock import database_now
+
+
+class Status(models.TextChoices):
+    PENDING = "pending", pgettext_lazy("order", "Waiting to be sent")
+    SENT = "sent", pgettext_lazy("order", "Sent")
+    PROCESSING = "processing", pgettext_lazy("order", "In progress")
+    COMPLETED = "completed", pgettext_lazy("order", "Completed")
+    DELIVERED = "delivered", pgettext_lazy("order", "Delivered")
+    CANCELLED = "cancelled", pgettext_lazy("order", "Cancelled")
+    FAILED = "failed", pgettext_lazy("order", "Failed")
+
+
+AT_PROVIDER = (Status.SENT, Status.PROCESSING)
+OPEN = (Status.PENDING, *AT_PROVIDER)
+DONE = (Status.COMPLETED, Status.DELIVERED)
+
+
+class ReviewReason(models.TextChoices):
+    NO_ROUTE = "no_route", _("no provider for the package")
+    REFUSED = "refused", _("refused by every provider")
+    UNKNOWN = "unknown", _("outcome unknown")
+    TIMEOUT = "timeout", _("not finished in time")
+    MISCONFIGURED = "misconfigured", _("the integration's settings don't work")
+
+
+class OrderQuerySet(models.QuerySet):
+    def pending(self):
+        return self.filter(external_status=Status.PENDING)
+
+    def at_provider(self):
+        return self.filter(external_status__in=AT_PROVIDER)
+
+    def open(self):
+        return self.filter(external_status__in=OPEN)
+
+    def due(self):
+        return self.filter(next_check_at__lte=database_now())
+
+    def claimed(self):
+        """Rows with a claim, live or not."""
+        return self.filter(claimed_until__isnull=False)
+
+    def live(self):
+        return self.filter(claimed_until__gt=database_now())
+
+    def stale(self):
+        return self.filter(claimed_until__lte=database_now())
+
+    def free(self):
+        return self.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=database_now()))
+
+    def overdue(self):
+        """Rows that two rounds of the batch have missed."""
+        return self.open().filter(next_check_at__lte=database_now() - timedelta(minutes=10))
+
+    def needing_a_person(self):
+        return self.filter(review_reason__gt="")
