@@ -108,7 +108,8 @@ AXES_FAILURE_LIMIT = env.number("LOGIN_FAILURES", 5, low=1, high=100)
 AXES_COOLOFF_TIME = env.number("LOGIN_COOLOFF_HOURS", 0.25, low=0.001, high=24, kind=float)
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
-AXES_IPWARE_PROXY_COUNT = env.number("PROXIES", 0, low=0, high=5) or None
+AXES_CLIENT_IP_CALLABLE = "backoffice.addresses.client_address"
+PROXIES = env.number("PROXIES", 0, low=0, high=5)
 SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 12, low=1, high=720) * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
 LANGUAGE_COOKIE_HTTPONLY = True

@@ -4,7 +4,6 @@ import ipaddress
 import os
 import shutil
 import socket
-from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -81,46 +80,91 @@ def collected_static(tmp_path_factory):
     return tmp_path_factory.mktemp("static")
 
 
-@pytest.fixture
-def make_office(tmp_path, collected_static):
-    """Return a function that makes an office of real processes; they are gone after the test."""
-    with _databases() as make_database:
-        made = []
-
-        def make(name="office", **environment):
-            folder = tmp_path / name
-            folder.mkdir()
-            (folder / "static").symlink_to(collected_static)
-            (folder / "static.digest").symlink_to(collected_static / "digest.txt")
-            url = environment.pop("DATABASE_URL", None) or make_database(folder)
-            office = RealOffice(folder, database_url=url, **environment)
-            made.append(office)
-            return office
-
-        yield make
-        for office in made:
-            office.destroy()
-
-
-@contextmanager
-def _databases():
-    """Give a function that makes empty databases of the kind that the tests run on."""
+@pytest.fixture(scope="session")
+def databases():
+    """Makes empty databases of the kind that the tests run on, or copies; drops them at the end."""
     address = os.environ.get("DATABASE_URL", "")
-    if not address.startswith("postgres"):
-        yield lambda folder: f"sqlite:///{folder}/office.sqlite3"
-        return
+    databases = Postgresql(address) if address.startswith("postgres") else Sqlite()
+    yield databases
+    databases.drop()
+
+
+class Sqlite:
+    def make(self, folder):
+        return f"sqlite:///{folder}/office.sqlite3"
+
+    def copy(self, url, folder):
+        shutil.copy(url.removeprefix("sqlite://"), folder)
+        return self.make(folder)
+
+    def drop(self):
+        """The folders go by themselves."""
+
+
+class Postgresql:
+    def __init__(self, address):
+        self.address = address
+        self.names = []
+
+    def make(self, folder, template="template0"):
+        name = f"office_{os.getpid()}_{len(self.names)}"
+        self.run("CREATE DATABASE {} TEMPLATE {}", name, template)
+        self.names.append(name)
+        return f"{self.address.rsplit('/', 1)[0]}/{name}"
+
+    def copy(self, url, folder):
+        return self.make(folder, template=url.rsplit("/", 1)[1])
+
+    def drop(self):
+        for name in self.names:
+            self.run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def run(self, statement, *names):
+        with psycopg.connect(self.address, autocommit=True) as server:
+            server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@pytest.fixture(scope="session")
+def empty_office(tmp_path_factory, collected_static, databases):
+    """An office without demo that was set up and never started, for others to be copied from."""
+    folder = tmp_path_factory.mktemp("empty-office")
+    share_static(folder, collected_static)
+    office = RealOffice(folder, database_url=databases.make(folder), DEMO="no")
+    done = office.manage("set_up_office")
+    assert done.returncode == 0, done.stderr
+    return office
+
+
+@pytest.fixture
+def make_office(tmp_path, collected_static, databases):
+    """Return a function that makes an office of real processes; they are gone after the test.
+
+    With a ``copy_of`` another office, which must not run, it begins with that one's data.
+    """
     made = []
-    with psycopg.connect(address, autocommit=True) as server:
 
-        def make(folder):
-            name = f"office_{os.getpid()}_{len(made)}"
-            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            made.append(name)
-            return f"{address.rsplit('/', 1)[0]}/{name}"
+    def make(name="office", *, copy_of=None, **environment):
+        folder = tmp_path / name
+        folder.mkdir()
+        share_static(folder, collected_static)
+        if copy_of is None:
+            url = databases.make(folder)
+        else:
+            url = databases.copy(copy_of.database_url, folder)
+            for file in ("secrets.env", "office.env"):
+                shutil.copy(copy_of.folder / file, folder)
+        made.append(RealOffice(folder, database_url=url, **environment))
+        return made[-1]
 
-        yield make
-        for name in made:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    yield make
+    for office in made:
+        office.destroy()
+
+
+def share_static(folder, collected):
+    """Let an office find the static files that another has collected, which takes seconds."""
+    (folder / "static").symlink_to(collected)
+    (folder / "static.digest").symlink_to(collected / "digest.txt")
 
 
 # A browser

@@ -172,12 +172,16 @@ class RealOffice:
         """Ask the office to stop; return its status when every process of it is gone."""
         self.members()
         self.process.send_signal(number)
+        self.wait_until_gone(seconds)
+        return self.process.returncode
+
+    def wait_until_gone(self, seconds=30):
+        """Wait until every process of the office is gone."""
         wait_for(
             lambda: self.process.poll() is not None and not self.members(),
             seconds=seconds,
             what=f"no process is left of {[title(pid) for pid in self.members()]}\n{self.output}",
         )
-        return self.process.returncode
 
     def destroy(self):
         """End whatever runs, for the end of a test that failed."""
