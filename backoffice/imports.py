@@ -82,17 +82,19 @@ class OfficeResource(resources.ModelResource):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        imported = (field.attribute for field in self.fields.values() if not field.readonly)
-        forbidden = {(name or "").rpartition("__")[2] for name in imported} & {
-            "id",
-            *locks.GUARD_FIELDS,
-        }
-        if forbidden:
-            raise ImproperlyConfigured(f"{type(self).__name__} would import {sorted(forbidden)}")
+        self._refuse_guarded_columns()
         for name in self.get_import_id_fields():
             self.fields[name].default = NOT_PROVIDED  # a key is written, never made up
         self.seen = {}
         self.row_numbers = []
+
+    def _refuse_guarded_columns(self):
+        """A lock in a file would open documents to its reader, or bring old holders back."""
+        for field in self.fields.values():
+            column = (field.attribute or "").rpartition("__")[2]
+            shown = column == "version" and field.readonly
+            if column == "id" or (column in locks.GUARD_FIELDS and not shown):
+                raise ImproperlyConfigured(f"{type(self).__name__} has the column {column}")
 
     # What a model's field is in a file
 
@@ -275,13 +277,13 @@ class LockAwareResource(OfficeResource):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.refusals = []
+        self.refusals = {}
         self.guarded = set()
 
     def import_data(self, dataset, *args, dry_run=False, **kwargs):
         result = super().import_data(dataset, *args, dry_run=dry_run, **kwargs)
         if not dry_run:
-            for model, pk, refused in self.refusals:
+            for (model, pk), refused in self.refusals.items():
                 locks.record_refusal(
                     model, pk, refused, by=kwargs.get("user"), source=LockEvent.Source.IMPORT
                 )
@@ -299,7 +301,7 @@ class LockAwareResource(OfficeResource):
         try:
             self._guard(instance, row, by)
         except locks.Refused as refused:
-            self.refusals.append((type(instance), instance.pk, refused))
+            self.refusals[type(instance), instance.pk] = refused
             raise
         self.guarded.add(instance.pk)
 
