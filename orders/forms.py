@@ -51,7 +51,7 @@ class ProviderIntegrationForm(forms.ModelForm):
         given = json.loads(data.get("credentials") or "{}")
         provider = data.get("provider")
         wanted = self.instance.pk is None or given or provider != self.instance.provider
-        if provider and "credentials" in data and wanted:
+        if provider in providers.names() and "credentials" in data and wanted:
             needed = set(providers.get_adapter(provider).credential_names)
             if set(given) != needed or not all(given.values()):
                 text = _("This provider needs exactly: %(names)s.")

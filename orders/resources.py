@@ -94,6 +94,9 @@ class ProductOrderResource(OfficeResource):
 
     def import_instance(self, instance, row, **kwargs):
         super().import_instance(instance, row, **kwargs)
+        if not instance.external_key:  # by it the same file brings no order twice
+            needed = ProductOrder._meta.get_field("external_key").error_messages["blank"]
+            raise ValidationError({"external_key": ValidationError(needed, code="blank")})
         if instance._state.adding:
             instance.price = instance.package.price
 

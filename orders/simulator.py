@@ -73,7 +73,9 @@ class Store:
 
     def _open(self):
         # isolation_level None: each statement is its own transaction.
-        return closing(sqlite3.connect(self.path, timeout=30, isolation_level=None))
+        database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        database.execute("PRAGMA synchronous=NORMAL")
+        return closing(database)
 
     def _rows(self, sql, *values):
         with self._open() as database:

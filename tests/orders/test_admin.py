@@ -1,0 +1,289 @@
+import json
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+from django_q.models import OrmQ
+
+from backoffice.audit import LockEvent
+from orders import claims, dispatch, polling
+from orders.models import ProductOrder, ProviderIntegration
+from tests.orders.factories import due, make_integration, make_order, make_package, make_tenant
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:orders_productorder_changelist"
+DESK = ("view", "add", "check", "reveal_pin")
+
+
+@pytest.fixture
+def desk(make_user, client):
+    """Somebody at the order desk, logged in."""
+    user = make_user("desk", *(f"orders.{name}_productorder" for name in DESK))
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def boss(make_user, client):
+    user = make_user("boss", "orders.view_productorder", "orders.release_productorder")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def completed(place):
+    order = place()
+    dispatch.try_auto_dispatch(order.pk)
+    due(order)
+    polling.run()
+    return ProductOrder.objects.get(pk=order.pk)
+
+
+def act(client, action, *orders):
+    data = {"action": action, "_selected_action": [order.pk for order in orders]}
+    return client.post(reverse(LIST), data, follow=True)
+
+
+def test_an_order_is_taken_by_a_form_and_sent_by_a_task(admin_client, simulator, admin_user):
+    package = make_package(make_integration(simulator.url))
+    data = {"tenant": make_tenant().pk, "package": package.pk, "user_identifier": "player"}
+    reply = admin_client.post(reverse("admin:orders_productorder_add"), data)
+    assert reply.status_code == 302
+    order = ProductOrder.objects.get()
+    assert (order.created_by, order.price, order.external_status) == (admin_user, 50, "pending")
+    [row] = OrmQ.objects.all()
+    assert (row.task["func"], row.task["args"]) == ("orders.tasks.dispatch_order", (order.pk,))
+
+
+def test_a_package_that_asks_for_more_refuses_an_order_without_it(admin_client):
+    package = make_package(extra_field_label="phone")
+    data = {"tenant": make_tenant().pk, "package": package.pk, "user_identifier": "player"}
+    reply = admin_client.post(reverse("admin:orders_productorder_add"), data)
+    assert reply.status_code == 200
+    assert "extra_field" in reply.context["adminform"].form.errors
+    assert ProductOrder.objects.count() == 0
+
+
+def test_an_order_can_be_neither_changed_nor_deleted(admin_client, place):
+    order = place()
+    change = reverse("admin:orders_productorder_change", args=[order.pk])
+    assert admin_client.post(change, {"user_identifier": "other"}).status_code == 403
+    assert admin_client.post(reverse("admin:orders_productorder_delete", args=[order.pk]))
+    assert ProductOrder.objects.values_list("user_identifier", flat=True).get() != "other"
+
+
+def test_the_pages_of_an_order_never_show_its_pin(admin_client, completed):
+    pages = [reverse(LIST), reverse("admin:orders_productorder_change", args=[completed.pk])]
+    for page in pages:
+        text = admin_client.get(page).content.decode()
+        assert completed.pin_code not in text
+        assert f"…{completed.pin_last_four}" in text
+
+
+def test_showing_a_pin_is_recorded_and_delivers_the_order(client, desk, completed):
+    reply = client.post(reverse("admin:orders_productorder_reveal", args=[completed.pk]))
+    assert completed.pin_code in reply.content.decode()
+    assert "no-store" in reply.headers["Cache-Control"]
+    event = completed.events.last()
+    assert (event.what, event.by_id, event.status) == ("revealed", desk.pk, "delivered")
+    completed.refresh_from_db()
+    assert completed.external_status == "delivered"
+
+
+def test_a_pin_is_not_shown_by_following_an_address(client, desk, completed):
+    reply = client.get(reverse("admin:orders_productorder_reveal", args=[completed.pk]))
+    assert reply.status_code == 405
+    assert completed.events.filter(what="revealed").count() == 0
+
+
+def test_without_the_right_no_pin_is_shown(client, boss, completed):
+    address = reverse("admin:orders_productorder_reveal", args=[completed.pk])
+    page = client.get(reverse("admin:orders_productorder_change", args=[completed.pk]))
+    assert client.post(address).status_code == 403
+    assert address not in page.content.decode()
+    completed.refresh_from_db()
+    assert completed.external_status == "completed"
+
+
+def test_checking_makes_open_orders_due_and_wakes_the_loop(client, desk, place):
+    order, ended = place("never"), place("out_of_balance")
+    dispatch.try_auto_dispatch(order.pk)
+    dispatch.try_auto_dispatch(ended.pk)
+    OrmQ.objects.all().delete()
+    act(client, "check_status", order, ended)
+    assert list(ProductOrder.objects.open().due()) == [order]
+    assert OrmQ.objects.count() == 1
+    assert ended.events.filter(what="check_wanted").count() == 0
+
+
+def test_releasing_ends_a_claim_and_is_recorded(client, boss, place):
+    order = place()
+    dispatch.begin(order.pk)
+    act(client, "release_locks", order)
+    order.refresh_from_db()
+    assert (order.claimed_until, order.external_status) == (None, "sent")
+    event = LockEvent.objects.get()
+    assert (event.kind, event.action, event.actor_id) == ("order", "forced", boss.pk)
+    assert event.reason != ""
+
+
+def test_without_the_right_no_claim_is_ended(client, desk, place):
+    order = place()
+    dispatch.begin(order.pk)
+    act(client, "release_locks", order)
+    order.refresh_from_db()
+    assert order.claimed_until is not None
+    assert LockEvent.objects.count() == 0
+
+
+def test_clearing_leaves_live_claims_alone(client, boss, place):
+    order = place()
+    dispatch.begin(order.pk)
+    act(client, "clear_stale_locks", order)
+    order.refresh_from_db()
+    assert order.claimed_until is not None
+
+
+@pytest.mark.parametrize(
+    "field", ["provider_referans", "user_identifier", "public_id", "pin_last_four"]
+)
+def test_an_order_is_found_by_what_people_know_of_it(admin_client, completed, place, field):
+    place()
+    found = admin_client.get(reverse(LIST), {"q": str(getattr(completed, field))})
+    assert [row.pk for row in found.context["cl"].result_list] == [completed.pk]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"attention": "open"}, 1),
+        ({"attention": "overdue"}, 1),
+        ({"attention": "needing_a_person"}, 1),
+        ({"claim": "live"}, 0),
+        ({"claim": "stale"}, 0),
+    ],
+)
+def test_the_list_is_filtered_by_what_needs_doing(admin_client, place, completed, query, count):
+    dispatch.try_auto_dispatch(place("out_of_balance").pk)
+    due(place())
+    found = admin_client.get(reverse(LIST), query)
+    assert found.context["cl"].result_count == count
+
+
+def test_the_list_asks_as_often_for_three_orders_as_for_one(
+    admin_client, place, django_assert_num_queries
+):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    place()
+    admin_client.get(reverse(LIST))
+    with CaptureQueriesContext(connection) as one:
+        admin_client.get(reverse(LIST))
+    place()
+    place()
+    with django_assert_num_queries(len(one)):
+        admin_client.get(reverse(LIST))
+
+
+# Integrations
+
+FORM = {
+    "code": "znet-9",
+    "name": "znet",
+    "provider": "znet",
+    "base_url": "http://bayi.example",
+    "is_active": "on",
+}
+SECRETS = "kod=dealer\nsifre=planted-secret-4711"
+
+
+def add_integration(client, **changes):
+    data = {**FORM, "credentials": SECRETS, **changes}
+    return client.post(reverse("admin:orders_providerintegration_add"), data)
+
+
+def test_credentials_are_stored_encrypted_and_never_shown_again(admin_client):
+    assert add_integration(admin_client).status_code == 302
+    integration = ProviderIntegration.objects.get()
+    assert json.loads(integration.credentials)["sifre"] == "planted-secret-4711"
+    page = reverse("admin:orders_providerintegration_change", args=[integration.pk])
+    assert "planted-secret-4711" not in admin_client.get(page).content.decode()
+    assert all("planted" not in str(row.change_message) for row in LogEntry.objects.all())
+
+
+def test_a_form_with_a_mistake_does_not_give_the_credentials_back(admin_client):
+    reply = add_integration(admin_client, base_url="nonsense")
+    assert reply.status_code == 200
+    assert "planted-secret-4711" not in reply.content.decode()
+    assert ProviderIntegration.objects.count() == 0
+
+
+def test_empty_credentials_keep_those_that_are_stored(admin_client):
+    add_integration(admin_client)
+    integration = ProviderIntegration.objects.get()
+    data = {**FORM, "name": "renamed", "credentials": "", "editing_version": 1}
+    page = reverse("admin:orders_providerintegration_change", args=[integration.pk])
+    assert admin_client.post(page, data).status_code == 302
+    integration.refresh_from_db()
+    assert integration.name == "renamed"
+    assert "planted-secret-4711" in integration.credentials
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"provider": "nobody"}, "provider"),
+        ({"base_url": "http://127.0.0.1:1"}, "base_url"),
+        ({"credentials": "kod=only"}, "credentials"),
+        ({"credentials": "nonsense"}, "credentials"),
+        ({"credentials": ""}, "credentials"),
+    ],
+)
+def test_a_wrong_integration_is_refused(admin_client, settings, changes, field):
+    settings.PROVIDER_PRIVATE_ADDRESSES = False
+    reply = add_integration(admin_client, **changes)
+    assert list(reply.context["adminform"].form.errors) == [field]
+    assert ProviderIntegration.objects.count() == 0
+
+
+def test_a_routing_that_does_not_fit_the_provider_is_refused():
+    from django.core.exceptions import ValidationError
+
+    routing = make_package(make_integration()).routings.get()
+    routing.provider_package_id = "660"
+    with pytest.raises(ValidationError, match="187:660"):
+        routing.full_clean()
+    routing.provider_package_id = "187:660"
+    routing.field_mapping = {"oyuncu_bilgi": "pin_code"}
+    with pytest.raises(ValidationError, match="user_identifier"):
+        routing.full_clean()
+
+
+def test_orders_are_a_kind_of_claim_and_have_figures(place):
+    from backoffice.claims import FIGURES, KINDS
+
+    dispatch.begin(place().pk)
+    kind = KINDS["order"]
+    assert (kind.live().count(), kind.stale().count()) == (1, 0)
+    assert kind.release(kind.live(), by=None, reason="test") == 1
+    assert FIGURES["orders:open"].count() == 1
+    assert claims.clear_stale(kind.stale()) == 0
+
+
+def test_an_order_of_a_planted_secret_shows_it_nowhere(admin_client, simulator, caplog):
+    integration = make_integration(
+        simulator.url, credentials='{"kod": "demo", "sifre": "planted-secret-4711"}'
+    )
+    order = make_order(make_package(integration))
+    dispatch.try_auto_dispatch(order.pk)
+    due(order)
+    polling.run()
+    pages = [
+        reverse("admin:orders_productorder_change", args=[order.pk]),
+        reverse("admin:orders_providerintegration_change", args=[integration.pk]),
+        reverse("admin:orders_providerintegration_history", args=[integration.pk]),
+    ]
+    shown = "".join(admin_client.get(page).content.decode() for page in pages)
+    rows = [*order.attempts.values(), *order.events.values(), *OrmQ.objects.values()]
+    assert "planted-secret-4711" not in shown + repr(rows) + caplog.text
