@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.audit import LockEvent
+from backoffice.imports import OfficeImportExportMixin, OfficeResource
 from backoffice.site import ReadOnlyAdmin
 
 PAGES_COUNT = 10_000
@@ -22,8 +23,29 @@ class NewestPaginator(Paginator):
         return self.object_list[:PAGES_COUNT].count()
 
 
+class LockEventResource(OfficeResource):
+    class Meta(OfficeResource.Meta):
+        model = LockEvent
+        import_id_fields = ("at",)  # the library asks for a key; nothing is imported
+        fields = (
+            "at",
+            "kind",
+            "action",
+            "target_model",
+            "target_id",
+            "target_name",
+            "actor_name",
+            "holder_name",
+            "held_since",
+            "ended_at",
+            "source",
+            "reason",
+        )
+
+
 @admin.register(LockEvent)
-class LockEventAdmin(ReadOnlyAdmin):
+class LockEventAdmin(OfficeImportExportMixin, ReadOnlyAdmin):
+    resource_classes = [LockEventResource]
     list_display = [
         "at",
         "kind",
@@ -53,6 +75,9 @@ class LockEventAdmin(ReadOnlyAdmin):
         "source",
         "reason",
     ]
+
+    def has_import_permission(self, request):
+        return False
 
     @admin.display(description=_("subject"), ordering="target_name")
     def subject(self, event):

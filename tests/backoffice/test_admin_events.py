@@ -81,3 +81,24 @@ def test_the_list_takes_as_many_queries_with_three_events_as_with_one(
 
     with django_assert_num_queries(len(one)):
         admin_client.get(ADDRESS)
+
+
+def test_the_log_is_exported_as_it_is_filtered(admin_client):
+    make_event("A13", by=(1, "مریم رضایی"), reason="=1+1")
+    make_event("B1")
+    resource = admin_events.LockEventResource
+    fields = {f"lockeventresource_{name}": "on" for name in resource().fields}
+
+    response = admin_client.post(
+        f"{ADDRESS}export/?q=A13", {"format": "1", "resource": "0", **fields}
+    )
+
+    rows = response.content.decode("utf-8-sig").splitlines()
+    assert len(rows) == 2
+    assert "مریم رضایی" in rows[1]
+    assert rows[1].endswith(",'=1+1")
+
+
+def test_nobody_imports_events(admin_client, admin_user):
+    assert admin_client.get(f"{ADDRESS}import/").status_code == 403
+    assert "import/" not in admin_client.get(ADDRESS).content.decode()
