@@ -1,0 +1,108 @@
+"""Two people at one document, each in a browser of their own."""
+
+import pytest
+from django.urls import reverse
+
+from inventory.models import ReceiptPermanent
+from tests.inventory.factories import make_receipt
+from tests.locks.test_admin import LINE_RIGHTS, RIGHTS
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def receipt(transactional_db):
+    return make_receipt(description="شرح نخست")
+
+
+@pytest.fixture
+def mary(receipt, make_user):
+    return make_user("mary", *RIGHTS, *LINE_RIGHTS, first_name="مریم")
+
+
+@pytest.fixture
+def ali(receipt, make_user):
+    return make_user("ali", *RIGHTS, *LINE_RIGHTS, first_name="علی")
+
+
+def open_receipt(page, receipt):
+    page.goto(reverse("admin:inventory_receiptpermanent_change", args=[receipt.pk]))
+    return page.locator("#edit-lock")
+
+
+def test_opening_takes_nothing_and_the_button_takes_the_lock(make_page, mary, receipt):
+    page = make_page(mary)
+    bar = open_receipt(page, receipt)
+    assert not ReceiptPermanent.objects.claimed().exists()
+
+    page.get_by_role("button", name="شروع ویرایش").click()
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+
+    assert "این سند را ویرایش می‌کنید" in bar.inner_text()
+    assert ReceiptPermanent.objects.live().count() == 1
+
+
+def test_the_first_input_takes_the_lock_and_saving_gives_it_back(make_page, mary, receipt):
+    page = make_page(mary)
+    open_receipt(page, receipt)
+
+    page.fill("[name=description]", "شرح تازه")
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+    page.click("[name=_save]")
+    page.wait_for_url("**/receiptpermanent/")
+
+    receipt.refresh_from_db()
+    assert (receipt.description, receipt.editing_by) == ("شرح تازه", None)
+
+
+def test_the_second_person_reads_who_edits_and_can_not_type(make_page, mary, ali, receipt):
+    first = make_page(mary)
+    open_receipt(first, receipt)
+    first.get_by_role("button", name="شروع ویرایش").click()
+    first.wait_for_selector("#edit-lock[data-state=mine]")
+
+    second = make_page(ali)
+    bar = open_receipt(second, receipt)
+
+    assert "مریم" in bar.inner_text()
+    assert second.locator("[name=description], [name=_save], .edit-lock-take").count() == 0
+
+
+def test_a_reload_of_the_same_tab_gets_its_own_lock_back(make_page, mary, receipt):
+    page = make_page(mary)
+    open_receipt(page, receipt)
+    page.get_by_role("button", name="شروع ویرایش").click()
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+
+    page.reload()
+
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+    assert ReceiptPermanent.objects.live().get().editing_by == mary
+
+
+def test_leaving_the_page_gives_the_lock_back(make_page, mary, receipt):
+    page = make_page(mary)
+    open_receipt(page, receipt)
+    page.get_by_role("button", name="شروع ویرایش").click()
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+
+    with page.expect_request("**/lock/give-back/"):
+        page.goto(reverse("admin:index"))
+    page.wait_for_load_state()
+
+    assert not ReceiptPermanent.objects.claimed().exists()
+
+
+def test_a_refused_save_keeps_on_the_page_what_was_typed(make_page, mary, receipt):
+    page = make_page(mary)
+    open_receipt(page, receipt)
+    page.fill("[name=description]", "نوشتهٔ من")
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+    ReceiptPermanent.objects.update(version=5, description="نوشتهٔ دیگری")
+
+    with page.expect_response(lambda answer: answer.request.method == "POST") as answer:
+        page.click("[name=_save]")
+
+    assert answer.value.status == 409
+    assert page.input_value("[name=description]") == "نوشتهٔ من"
+    assert "این صفحه قدیمی است" in page.inner_text("#content")
