@@ -75,6 +75,8 @@ def _first_time(tell):
         if demo:
             load_demo(tell)
         environment.remember("SIMULATOR", "yes" if demo else "no")
+        if demo:  # the demo's orders are at this address
+            environment.remember("SIMULATOR_PORT", str(settings.SIMULATOR_PORT))
         password = secrets.token_urlsafe(12)
         get_user_model().objects.create_superuser(ADMINISTRATOR, password=password)
     except BaseException:

@@ -90,6 +90,8 @@ def databases():
 
 
 class Sqlite:
+    kind = "sqlite"
+
     def make(self, folder):
         return f"sqlite:///{folder}/office.sqlite3"
 
@@ -102,6 +104,8 @@ class Sqlite:
 
 
 class Postgresql:
+    kind = "postgresql"
+
     def __init__(self, address):
         self.address = address
         self.names = []
@@ -127,9 +131,18 @@ class Postgresql:
 @pytest.fixture(scope="session")
 def empty_office(tmp_path_factory, collected_static, databases):
     """An office without demo that was set up and never started, for others to be copied from."""
-    folder = tmp_path_factory.mktemp("empty-office")
+    return set_up(tmp_path_factory.mktemp("empty-office"), collected_static, databases, demo="no")
+
+
+@pytest.fixture(scope="session")
+def demo_office(tmp_path_factory, collected_static, databases):
+    """The demo office, set up and never started, for others to be copied from."""
+    return set_up(tmp_path_factory.mktemp("demo-office"), collected_static, databases, demo="yes")
+
+
+def set_up(folder, collected_static, databases, *, demo):
     share_static(folder, collected_static)
-    office = RealOffice(folder, database_url=databases.make(folder), DEMO="no")
+    office = RealOffice(folder, database_url=databases.make(folder), DEMO=demo)
     done = office.manage("set_up_office")
     assert done.returncode == 0, done.stderr
     return office
@@ -151,8 +164,9 @@ def make_office(tmp_path, collected_static, databases):
             url = databases.make(folder)
         else:
             url = databases.copy(copy_of.database_url, folder)
-            for file in ("secrets.env", "office.env"):
-                shutil.copy(copy_of.folder / file, folder)
+            for pattern in ("*.env", "demo-passwords.txt", "simulator.sqlite3*"):
+                for file in copy_of.folder.glob(pattern):
+                    shutil.copy(file, folder)
         made.append(RealOffice(folder, database_url=url, **environment))
         return made[-1]
 

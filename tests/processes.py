@@ -159,7 +159,7 @@ class RealOffice:
         assert self.process.poll() is None, self.output
         try:
             return requests.get(f"{self.url}/admin/login/", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def members(self):
