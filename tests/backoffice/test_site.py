@@ -53,6 +53,19 @@ def test_accounts_and_roles_are_the_office_s():
     assert isinstance(admin.site.get_model_admin(Group), RoleAdmin)
 
 
+def test_what_staff_work_in_comes_first_as_it_is_declared(rf, admin_user):
+    request = rf.get("/")
+    request.user = admin_user
+
+    listed = admin.site.get_app_list(request)
+
+    assert [app["app_label"] for app in listed] == [
+        *("inventory", "reservations", "orders"),
+        *("backoffice", "admin_interface", "auth", "axes", "django_q"),
+    ]
+    assert [row["object_name"] for row in listed[1]["models"]] == ["Event", "Seat", "Reservation"]
+
+
 @pytest.mark.parametrize("model", FOR_SUPERUSERS)
 def test_no_permission_opens_what_is_for_superusers(client, would_be, model):
     assert client.get(address(model)).status_code == 403
