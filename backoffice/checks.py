@@ -4,10 +4,13 @@ import math
 
 from django.conf import settings
 from django.contrib.admin.sites import all_sites
-from django.core.checks import Error, Warning, register
+from django.core.checks import Error, Tags, Warning, register
+from django.db import connection
 from django.utils.module_loading import import_string
 
+from backoffice import append_only
 from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin
+from backoffice.audit import LockEvent
 from backoffice.imports import LockAwareResource
 from backoffice.locks import EditableModel
 from backoffice.schedules import SCHEDULED_TASKS
@@ -162,5 +165,26 @@ def check_beats(app_configs=None, **kwargs):
             "EDIT_LOCK_TIMEOUT_MINUTES is shorter than two and a half beats of an open page.",
             hint=f"Set it to {needed / 60:.2f} or more, or lower EDIT_LOCK_BEAT_SECONDS.",
             id="backoffice.W001",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_log(app_configs=None, databases=None, **kwargs):
+    """A migration that rebuilds the log's table on SQLite drops its triggers without a word.
+
+    Asked by ``migrate`` and ``check --database default``; a warning, as the migration that mends
+    it has to get past.
+    """
+    table = LockEvent._meta.db_table
+    if "default" not in (databases or ()) or table not in connection.introspection.table_names():
+        return []
+    if append_only.is_protected(table):
+        return []
+    return [
+        Warning(
+            f"Anybody can change the rows of {table}: its triggers are missing.",
+            hint="Add a migration that calls backoffice.append_only.protect.",
+            id="backoffice.W002",
         )
     ]

@@ -3,7 +3,7 @@
 import pytest
 from django.db import Error, connection, models, transaction
 
-from backoffice import append_only
+from backoffice import append_only, checks
 from backoffice.audit import LockEvent
 from tests.backoffice.factories import make_event
 
@@ -56,6 +56,16 @@ def test_a_protected_table_says_so(db):
     append_only.unprotect(TABLE)
 
     assert not append_only.is_protected(TABLE)
+
+
+def test_a_check_of_the_database_misses_the_triggers(db):
+    before = checks.check_log(databases=["default"])
+
+    append_only.unprotect(TABLE)
+
+    assert before == []
+    assert [fault.id for fault in checks.check_log(databases=["default"])] == ["backoffice.W002"]
+    assert checks.check_log() == []
 
 
 def test_protecting_twice_is_protecting_once(event):
