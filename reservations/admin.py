@@ -7,6 +7,7 @@ from backoffice.admin import EditLockAdminMixin, edit_lock_kind
 from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code, digits_shown
 from reservations import actions, holds, layout
+from reservations.forms import CustomerForm
 from reservations.models import Event, Reservation, Seat, State
 from reservations.resources import EventResource, ReservationResource, SeatResource
 
@@ -42,13 +43,13 @@ class SeatAdmin(OfficeImportExportMixin, admin.ModelAdmin):
     resource_classes = [SeatResource]
     list_display = (
         "shown_number",
+        "shown_state",
+        "locked_by_name",
+        "shown_time_left",
+        "locked_until",
         "event",
         "section",
         "row",
-        "shown_state",
-        "locked_by_name",
-        "locked_until",
-        "shown_time_left",
         "price",
         "accessible",
     )
@@ -133,6 +134,7 @@ class SeatAdmin(OfficeImportExportMixin, admin.ModelAdmin):
 
 @admin.register(Reservation)
 class ReservationAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+    form = CustomerForm
     resource_classes = [ReservationResource]
     list_display = (
         "shown_reference",

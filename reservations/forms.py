@@ -20,16 +20,25 @@ class OptionalReasonForm(ReasonForm):
         self.fields["reason"].required = False
 
 
-class ReservationForm(forms.ModelForm):
-    hold_id = forms.UUIDField(widget=forms.HiddenInput)
-
+class CustomerForm(forms.ModelForm):
     class Meta:
         model = Reservation
-        fields = ("customer", "phone", "payment_method")
+        fields = ("customer", "phone")
         widgets = {
             "customer": forms.TextInput(attrs={"class": "vTextField"}),
             "phone": forms.TextInput(
                 attrs={"class": "vTextField", "dir": "ltr", "inputmode": "tel"}
             ),
-            "payment_method": forms.RadioSelect,
         }
+
+
+class ReservationForm(CustomerForm):
+    hold_id = forms.UUIDField(widget=forms.HiddenInput)
+    payment_method = forms.ChoiceField(
+        label=_("payment method"),
+        choices=Reservation.PaymentMethod.choices,
+        widget=forms.RadioSelect,
+    )
+
+    class Meta(CustomerForm.Meta):
+        fields = ("customer", "phone", "payment_method")
