@@ -108,9 +108,7 @@ def status_constraints():
             (~Q(status=Status.DRAFT) & approved) | (~Q(status=Status.APPROVED) & not_approved),
         ),
         _check("status_known", Q(status__in=Status.values)),
-        _check(
-            "date_plausible", plausible("document_date"), _("A date lies between 1900 and 2200.")
-        ),
+        _check("date_plausible", plausible("document_date")),
         _check("number_positive", Q(document_number__isnull=True) | Q(document_number__gte=1)),
     ]
 
@@ -157,7 +155,5 @@ def type_constraints():
     ]
 
 
-def _check(name, condition, message=None):
-    return models.CheckConstraint(
-        condition=condition, name=f"%(class)s_{name}", violation_error_message=message
-    )
+def _check(name, condition):
+    return models.CheckConstraint(condition=condition, name=f"%(class)s_{name}")

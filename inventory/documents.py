@@ -17,6 +17,7 @@ from django.utils.translation import pgettext_lazy
 
 from backoffice.locks import EditableModel, EditableQuerySet
 from backoffice.persian import jalali_ascii
+from inventory.checked import CheckedInWords
 from inventory.document_rules import (
     FILLED_BY,
     FINAL,
@@ -59,7 +60,7 @@ def moment(label):
     return models.DateTimeField(label, null=True, blank=True, editable=False)
 
 
-class NumberedDocument(EditableModel):
+class NumberedDocument(CheckedInWords, EditableModel):
     """What a document of any kind has: two numbers, a date, and who took which step when."""
 
     draft_number = CodeField(

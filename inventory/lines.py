@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Round
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from inventory.checked import CheckedInWords
 from inventory.documents import WarehouseDocument
 from inventory.fields import QuantityField, not_negative, plain, validate_not_negative
 from inventory.master_data import OURSELVES, PERMISSIONS, Item, ItemUnit, Party, Unit
@@ -21,7 +22,7 @@ def further_quantity(label):
     return QuantityField(label, null=True, blank=True, validators=[validate_not_negative])
 
 
-class DocumentLine(models.Model):
+class DocumentLine(CheckedInWords):
     """An item of a document: as it was entered, and in the base unit, rounded once."""
 
     document = models.ForeignKey(
@@ -59,7 +60,6 @@ class DocumentLine(models.Model):
             models.CheckConstraint(
                 condition=Q(entered_quantity__gt=0, quantity__gt=0, factor__gt=0),
                 name="line_quantity_positive",
-                violation_error_message=_("A quantity is above zero."),
             ),
             models.CheckConstraint(
                 condition=not_negative(
@@ -69,7 +69,6 @@ class DocumentLine(models.Model):
                     "counted_quantity",
                 ),
                 name="line_quantities_not_negative",
-                violation_error_message=_("A quantity is not below zero."),
             ),
             models.CheckConstraint(
                 # Rounded, as SQLite adds decimals as floats.
@@ -81,7 +80,6 @@ class DocumentLine(models.Model):
                     )
                 ),
                 name="line_inspected_at_most_all",
-                violation_error_message=_("More was approved and rejected than came in."),
             ),
         ]
 
@@ -107,6 +105,9 @@ class DocumentLine(models.Model):
         if quantity >= LIMIT:
             raise ValidationError({"entered_quantity": _("The quantity is too large.")})
         self.factor, self.quantity = factor, quantity
+        if (self.approved_quantity or 0) + (self.rejected_quantity or 0) > quantity:
+            told = _("More was approved and rejected than came in.")
+            raise ValidationError({"approved_quantity": told})
 
 
 def factor_of(item, unit):

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from backoffice.persian import jalali
+from backoffice.persian import digits_shown, jalali
 from inventory.fields import (
     CodeField,
     QuantityField,
@@ -250,7 +250,7 @@ class FiscalYear(models.Model):
         if met:
             raise ValidationError(
                 _("The days of this fiscal year overlap those of %(year)s."),
-                params={"year": met.code},
+                params={"year": digits_shown(met.code)},
             )
 
     def check_open_on(self, date):
@@ -258,12 +258,12 @@ class FiscalYear(models.Model):
         if self.status == self.Status.CLOSED:
             raise ValidationError(
                 _("Fiscal year %(year)s is closed and takes no new documents."),
-                params={"year": self.code},
+                params={"year": digits_shown(self.code)},
             )
         if not self.start_date <= date <= self.end_date:
             raise ValidationError(
                 _("The date of the document lies outside fiscal year %(year)s."),
-                params={"year": self.code},
+                params={"year": digits_shown(self.code)},
             )
         if self.stock_frozen_until and date <= self.stock_frozen_until:
             raise ValidationError(

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.locks import EditableModel
+from inventory.checked import CheckedInWords
 from inventory.documents import NumberedDocument, moment
 from inventory.fields import QuantityField, SearchTextField, not_negative
 from inventory.lines import further_quantity
@@ -49,7 +50,7 @@ class StocktakingRecord(NumberedDocument):
         return f"{self._meta.verbose_name} {self.document_number or self.draft_number}"
 
 
-class CountLine(models.Model):
+class CountLine(CheckedInWords):
     """An item of a count: once per owner; the last count that was made is the one that holds."""
 
     record = models.ForeignKey(
@@ -87,7 +88,6 @@ class CountLine(models.Model):
             models.CheckConstraint(
                 condition=not_negative("count_1", "count_2", "count_3", "final_count"),
                 name="countline_not_negative",
-                violation_error_message=_("A quantity is not below zero."),
             ),
             models.CheckConstraint(
                 condition=Q(final_count__isnull=True, variance__isnull=True)
