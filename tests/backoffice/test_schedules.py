@@ -1,3 +1,4 @@
+import threading
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,12 @@ from django.utils.module_loading import import_string
 from django_q.brokers import get_broker
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
+from django_q.tasks import async_task
 
 from backoffice import schedules
 from backoffice.schedules import SCHEDULED_TASKS, TaskRun, TaskSchedule, recorded
 from tests.backoffice.factories import make_run
+from tests.threads import at_once
 
 
 @pytest.fixture
@@ -219,6 +222,37 @@ def test_queueing_goes_with_its_transaction(schedule):
 
     assert queued() == []
     assert TaskSchedule.objects.get(name="heartbeat").next_run == before
+
+
+CLICKS = 8
+
+
+@pytest.fixture
+def clicked(transactional_db, django_db_serialized_rollback):
+    schedules.ensure_schedules()
+
+
+def test_of_many_clicks_at_once_one_queues(clicked):
+    answers = at_once(lambda number: schedules.run_now("heartbeat"), CLICKS)
+
+    assert sorted(answers) == [False] * (CLICKS - 1) + [True]
+    assert len(queued()) == 1
+
+
+def test_control_reading_before_writing_queues_several_times(clicked):
+    everybody_has_read = threading.Barrier(CLICKS)
+
+    def run_naively(number):
+        schedule = TaskSchedule.objects.get(name="heartbeat")
+        everybody_has_read.wait()
+        following = timezone.now() + timedelta(minutes=schedule.minutes)
+        if schedule.next_run <= following - schedules.ONE_CLICK:
+            TaskSchedule.objects.filter(pk=schedule.pk).update(next_run=following)
+            async_task(schedule.func, q_options={"group": schedule.name})
+
+    at_once(run_naively, CLICKS)
+
+    assert len(queued()) == CLICKS
 
 
 # The record of runs
