@@ -64,7 +64,6 @@ class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelA
     list_display = [
         "player",
         "package",
-        "tenant",
         "external_status",
         "age",
         "next_check_at",
@@ -73,6 +72,7 @@ class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelA
         "claimed_by",
         "last_four",
         "review_reason",
+        "tenant",
     ]
     list_filter = [
         AttentionFilter,
@@ -96,6 +96,9 @@ class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelA
     autocomplete_fields = ["tenant", "package"]
     inlines = [OrderAttemptInline, OrderEventInline]
     fieldsets = FIELDSETS
+
+    class Media:
+        css = {"all": ["orders/order.css"]}
 
     @admin.display(description=_("user identifier"), ordering="user_identifier")
     def player(self, obj):

@@ -37,7 +37,7 @@ class PackageRoutingInline(EditLockInlineMixin, admin.TabularInline):
     model = PackageRouting
     extra = 0
     formfield_overrides = {
-        models.JSONField: {"widget": forms.Textarea(attrs={"rows": 2, "cols": 40, "dir": "ltr"})}
+        models.JSONField: {"widget": forms.Textarea(attrs={"rows": 2, "cols": 24, "dir": "ltr"})}
     }
 
 

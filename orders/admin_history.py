@@ -1,6 +1,7 @@
 """What happened to an order, on its page: the attempts to place it, and its journal."""
 
 from django.contrib import admin
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -33,7 +34,7 @@ class OrderAttemptInline(ReadOnlyInline):
 
     @admin.display(description=_("request and answer"))
     def masked(self, obj):
-        return code(f"{obj.request} → {obj.answer or '…'}")
+        return format_html("{}<br>{}", code(obj.request), code(obj.answer))
 
 
 class OrderEventInline(ReadOnlyInline):

@@ -1,6 +1,7 @@
 import json
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -32,7 +33,12 @@ class CredentialsField(forms.CharField):
         return bool(data)
 
 
+def provider_choices():
+    return [(name, name) for name in providers.names()]
+
+
 class ProviderIntegrationForm(forms.ModelForm):
+    provider = forms.ChoiceField(label=_("provider"), choices=provider_choices)
     credentials = CredentialsField(
         label=_("credentials"),
         required=False,
@@ -45,6 +51,7 @@ class ProviderIntegrationForm(forms.ModelForm):
     class Meta:
         model = ProviderIntegration
         fields = ("code", "name", "provider", "base_url", "credentials", "is_active")
+        widgets = {"base_url": AdminTextInputWidget(attrs={"dir": "ltr"})}
 
     def clean(self):
         data = super().clean()

@@ -34,7 +34,7 @@ State = OrderAttempt.State
 What = OrderEvent.What
 BATCH = 2 * CONNECTIONS  # two calls after each other end well within a claim
 SENDER_LOST = gettext_noop("the sender never came back")
-RUN_SECONDS = 40  # no new batch after that: a task of the cluster may last 90
+RUN_SECONDS = 10  # no new round after that: one may last 75, a task of the cluster 90
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,10 @@ def _send_due():
         if sending:
             sendings.append(sending)
     for sending, answer in in_parallel(dispatch.call, sendings):
-        dispatch.settle(sending, answer)
+        try:
+            dispatch.settle(sending, answer)
+        except DatabaseError as problem:  # stays sent; asked about when its claim has run out
+            logger.error("Order %s: %s", sending.order_id, type(problem).__name__)
     return len(sendings)
 
 

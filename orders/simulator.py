@@ -194,8 +194,13 @@ class Znet:
         if found is None:
             return 200, "3|Kayıt Bulunamadı"
         state, pin = found
-        words = {"cancelled": "İptal edildi", "topped_up": "Y%C3%BCklendi+-ONAYLANDI"}
-        return 200, f"OK|{self.states[state]}|{pin or ' '}|{words.get(state, 'a|b')}"
+        words = {
+            "waiting": "Sırada|bekliyor",
+            "completed": "Tamamlandı|onaylandı",
+            "topped_up": "Y%C3%BCklendi+-ONAYLANDI",
+            "cancelled": "İptal edildi",
+        }
+        return 200, f"OK|{self.states[state]}|{pin or ' '}|{words[state]}"
 
     def balance(self, query):
         return 200, f"OK|{self.store.counts()['balance']:.2f}"

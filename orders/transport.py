@@ -76,7 +76,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def refuse_inside_transaction() -> None:
     """Raise where a transaction is open; those that a test case wraps around don't count."""
-    if any(not block._from_testcase for block in connection.atomic_blocks):
+    if any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks):
         raise CallInTransaction("a provider may not be called inside a transaction")
 
 
@@ -103,6 +103,7 @@ def kept_session() -> requests.Session:
 def call(session: requests.Session, base_url: str, request: ProviderRequest) -> str:
     """Return the text of an answer; raise ``ProviderFailure`` where there is none to be read."""
     refuse_inside_transaction()
+    deadline = time.monotonic() + settings.PROVIDER_CONNECT_SECONDS + settings.PROVIDER_READ_SECONDS
     try:
         with session.get(
             f"{base_url.rstrip('/')}/{request.path}",
@@ -112,7 +113,7 @@ def call(session: requests.Session, base_url: str, request: ProviderRequest) -> 
             allow_redirects=False,
             stream=True,
         ) as response:
-            return _read(response)
+            return _read(response, deadline)
     except ForbiddenAddress:
         raise ProviderFailure(gettext_noop("forbidden address"), outcome="refused") from None
     except requests.RequestException as problem:
@@ -134,8 +135,7 @@ def _failure_of(problem: requests.RequestException) -> ProviderFailure:
     return ProviderFailure(gettext_noop("connection broken"))
 
 
-def _read(response: requests.Response) -> str:
-    deadline = time.monotonic() + settings.PROVIDER_READ_SECONDS
+def _read(response: requests.Response, deadline: float) -> str:
     body = b""
     for chunk in response.iter_content(8192):
         body += chunk

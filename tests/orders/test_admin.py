@@ -287,3 +287,22 @@ def test_an_order_of_a_planted_secret_shows_it_nowhere(admin_client, simulator, 
     shown = "".join(admin_client.get(page).content.decode() for page in pages)
     rows = [*order.attempts.values(), *order.events.values(), *OrmQ.objects.values()]
     assert "planted-secret-4711" not in shown + repr(rows) + caplog.text
+
+
+def every_column():
+    """Return all that the database holds, as it is stored."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        rows = []
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')
+            rows += cursor.fetchall()
+    return repr(rows)
+
+
+def test_a_pin_is_plain_in_no_column_and_no_log(admin_client, completed, caplog):
+    address = reverse("admin:orders_productorder_reveal", args=[completed.pk])
+    assert completed.pin_code in admin_client.post(address).content.decode()
+    assert completed.pin_code not in every_column() + caplog.text
+    assert str(completed.public_id.hex) in every_column().replace("-", "")

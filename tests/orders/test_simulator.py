@@ -37,7 +37,7 @@ def test_an_order_is_bought_and_comes_with_a_pin(order, get, store):
 def test_an_order_takes_its_time(order, get, store):
     store.finish_seconds = 60
     order("normal")
-    assert status(get) == "OK|1| |a|b"
+    assert status(get) == "OK|1| |Sırada|bekliyor"
 
 
 @pytest.mark.parametrize(
