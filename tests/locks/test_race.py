@@ -4,37 +4,15 @@ import threading
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import close_old_connections, connections
+from django.db import transaction
 
 from backoffice import locks
 from backoffice.clock import database_now
 from inventory.models import ReceiptPermanent
 from tests.inventory.factories import make_receipt
+from tests.threads import at_once
 
 THREADS = 16
-
-
-def at_once(work, count=THREADS):
-    """Run work(number) in threads that start together; return what each returned or raised."""
-    barrier = threading.Barrier(count)
-    results = [None] * count
-
-    def run(number):
-        close_old_connections()
-        try:
-            barrier.wait()
-            results[number] = work(number)
-        except Exception as problem:
-            results[number] = problem
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 @pytest.fixture
@@ -55,7 +33,7 @@ def test_one_of_sixteen_takers_gets_the_lock(contested, people):
     def take(number):
         return locks.acquire(ReceiptPermanent, contested.pk, by=people[number], version=1)
 
-    results = at_once(take)
+    results = at_once(take, THREADS)
 
     tokens = [result for result in results if isinstance(result, str)]
     refusals = [result for result in results if isinstance(result, locks.Refused)]
@@ -75,19 +53,17 @@ def test_control_reading_before_writing_lets_several_in(contested, people):
             )
         return free
 
-    assert at_once(take_naively).count(True) > 1
+    assert at_once(take_naively, THREADS).count(True) > 1
 
 
 def test_one_of_sixteen_saves_of_one_version_goes_through(contested, people):
-    from django.db import transaction
-
     def save(number):
         with transaction.atomic():
             return locks.require(
                 ReceiptPermanent, contested.pk, by=people[number], token="", version=1
             )
 
-    results = at_once(save)
+    results = at_once(save, THREADS)
 
     assert sum(isinstance(result, str) for result in results) == 1
     assert sum(isinstance(result, locks.Refused) for result in results) == THREADS - 1
