@@ -118,7 +118,8 @@ class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelA
 
     def get_queryset(self, request):
         has_pin = Case(When(pin_code="", then=False), default=True)
-        return super().get_queryset(request).defer("pin_code").annotate(has_pin=has_pin)
+        rows = super().get_queryset(request).annotate(has_pin=has_pin)
+        return rows.defer("pin_code", "integration__credentials")
 
     def get_fieldsets(self, request, obj=None):
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": TAKEN})]

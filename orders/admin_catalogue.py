@@ -54,6 +54,7 @@ class PackageAdmin(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin
 @admin.register(ProviderIntegration)
 class ProviderIntegrationAdmin(EditLockAdminMixin, admin.ModelAdmin):
     form = ProviderIntegrationForm
+    fields = ["code", "name", "provider", "base_url", "new_credentials", "is_active"]
     list_display = ["code", "name", "provider", "is_active"]
     list_filter = ["is_active", "provider"]
     search_fields = ["code", "name"]

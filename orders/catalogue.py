@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.locks import EditableModel
+from backoffice.locks import EditableModel, EditableQuerySet
 from orders import providers
 from orders.addresses import validate_base_url
 from orders.encryption import EncryptedTextField
@@ -41,6 +41,12 @@ def validate_provider(value):
         )
 
 
+class IntegrationManager(models.Manager.from_queryset(EditableQuerySet)):
+    def get_queryset(self):
+        """Leave the credentials unread: where no key opens them, pages and others' orders go on."""
+        return super().get_queryset().defer("credentials")
+
+
 class ProviderIntegration(EditableModel):
     """An account of ours at a provider."""
 
@@ -52,8 +58,11 @@ class ProviderIntegration(EditableModel):
     credentials = EncryptedTextField(_("credentials"), blank=True, help_text=_("kept encrypted"))
     is_active = models.BooleanField(_("active"), default=True)
 
+    objects = IntegrationManager()
+
     class Meta(EditableModel.Meta):
         abstract = False
+        base_manager_name = "objects"
         verbose_name = _("integration")
         verbose_name_plural = _("integrations")
         ordering = ["code"]

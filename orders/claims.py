@@ -49,7 +49,8 @@ def claim_due(rows, limit):
         chosen.due().free().update(**claim)
         record_run_out(found, source=LockEvent.Source.SCHEDULE)
     mine = ProductOrder.objects.filter(claim_token=claim["claim_token"])
-    return list(mine.select_related("integration").order_by("next_check_at", "pk"))
+    mine = mine.select_related("integration").defer("integration__credentials", "pin_code")
+    return list(mine.order_by("next_check_at", "pk"))
 
 
 def record_run_out(orders, *, source, by=None):

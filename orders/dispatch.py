@@ -136,12 +136,13 @@ def _prepare(order):
             logger.error("Integration %s can't be used: %s", routing.integration.code, problem)
             continue
         return routing, binding, creds, payload, request
+    rows = ProductOrder.objects.pending().filter(pk=order.pk, dispatches=order.dispatches)
     if routings:
-        _keep_back(order, ReviewReason.MISCONFIGURED)
+        _keep_back(rows, order.pk, ReviewReason.MISCONFIGURED)
     elif hopeless:
-        _fail(ProductOrder.objects.pending().filter(pk=order.pk), order.pk, ReviewReason.REFUSED)
+        _fail(rows, order.pk, ReviewReason.REFUSED)
     else:
-        _keep_back(order, ReviewReason.NO_ROUTE)
+        _keep_back(rows, order.pk, ReviewReason.NO_ROUTE)
     return None
 
 
@@ -156,19 +157,18 @@ def routings_left(order):
     routings = order.package.routings.filter(is_active=True, integration__is_active=True)
     left = [
         routing
-        for routing in routings.select_related("integration")
+        for routing in routings.select_related("integration").defer("integration__credentials")
         if routing.integration_id not in refused
     ]
     left.sort(key=lambda routing: (tried[routing.integration_id], routing.priority))
     return left, len(refused)
 
 
-def _keep_back(order, reason):
+def _keep_back(rows, order_id, reason):
     """Leave an order pending for a person, and look again now and then whether it can go."""
     later = database_now() + timedelta(seconds=settings.ORDER_SLOW_CHECK_SECONDS)
-    kept = ProductOrder.objects.pending().filter(pk=order.pk, dispatches=order.dispatches)
-    if kept.update(review_reason=reason, next_check_at=later) == 1:
-        journal.record(order.pk, What.NO_ROUTE, status=Status.PENDING, text=reason)
+    if rows.update(review_reason=reason, next_check_at=later) == 1:
+        journal.record(order_id, What.NO_ROUTE, status=Status.PENDING, text=reason)
 
 
 def call(sending):

@@ -39,7 +39,8 @@ def provider_choices():
 
 class ProviderIntegrationForm(forms.ModelForm):
     provider = forms.ChoiceField(label=_("provider"), choices=provider_choices)
-    credentials = CredentialsField(
+    # Not the model's field: what is stored is not even read for this form.
+    new_credentials = CredentialsField(
         label=_("credentials"),
         required=False,
         help_text=_(
@@ -50,24 +51,23 @@ class ProviderIntegrationForm(forms.ModelForm):
 
     class Meta:
         model = ProviderIntegration
-        fields = ("code", "name", "provider", "base_url", "credentials", "is_active")
+        fields = ("code", "name", "provider", "base_url", "is_active")
         widgets = {"base_url": AdminTextInputWidget(attrs={"dir": "ltr"})}
 
     def clean(self):
         data = super().clean()
-        given = json.loads(data.get("credentials") or "{}")
+        given = json.loads(data.get("new_credentials") or "{}")
         provider = data.get("provider")
         wanted = self.instance.pk is None or given or provider != self.instance.provider
-        if provider in providers.names() and "credentials" in data and wanted:
+        if provider and "new_credentials" in data and wanted:
             needed = set(providers.get_adapter(provider).credential_names)
             if set(given) != needed or not all(given.values()):
                 text = _("This provider needs exactly: %(names)s.")
                 names = ", ".join(sorted(needed))
-                self.add_error("credentials", ValidationError(text, params={"names": names}))
+                self.add_error("new_credentials", ValidationError(text, params={"names": names}))
         return data
 
-    def _post_clean(self):
-        stored = self.instance.credentials
-        super()._post_clean()
-        if not self.cleaned_data.get("credentials"):
-            self.instance.credentials = stored
+    def save(self, commit=True):
+        if self.cleaned_data["new_credentials"]:
+            self.instance.credentials = self.cleaned_data["new_credentials"]
+        return super().save(commit)

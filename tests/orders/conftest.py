@@ -12,7 +12,7 @@ def quick(settings):
     """A provider on this machine, and no waiting for it."""
     settings.PROVIDER_PRIVATE_ADDRESSES = True
     settings.PROVIDER_CONNECT_SECONDS = 2
-    settings.PROVIDER_READ_SECONDS = 1
+    settings.PROVIDER_READ_SECONDS = 10
     settings.ORDER_FIRST_CHECK_SECONDS = 60
     settings.ORDER_CHECK_DELAYS = [30, 60, 120, 240, 480, 600]
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db.models import Value
 from django.urls import reverse
 from django_q.models import OrmQ
 
@@ -199,7 +200,7 @@ SECRETS = "kod=dealer\nsifre=planted-secret-4711"
 
 
 def add_integration(client, **changes):
-    data = {**FORM, "credentials": SECRETS, **changes}
+    data = {**FORM, "new_credentials": SECRETS, **changes}
     return client.post(reverse("admin:orders_providerintegration_add"), data)
 
 
@@ -222,7 +223,7 @@ def test_a_form_with_a_mistake_does_not_give_the_credentials_back(admin_client):
 def test_empty_credentials_keep_those_that_are_stored(admin_client):
     add_integration(admin_client)
     integration = ProviderIntegration.objects.get()
-    data = {**FORM, "name": "renamed", "credentials": "", "editing_version": 1}
+    data = {**FORM, "name": "renamed", "new_credentials": "", "editing_version": 1}
     page = reverse("admin:orders_providerintegration_change", args=[integration.pk])
     assert admin_client.post(page, data).status_code == 302
     integration.refresh_from_db()
@@ -230,14 +231,25 @@ def test_empty_credentials_keep_those_that_are_stored(admin_client):
     assert "planted-secret-4711" in integration.credentials
 
 
+def test_credentials_whose_key_is_lost_can_be_typed_again(admin_client, place):
+    integration = place().package.routings.get().integration
+    ProviderIntegration.objects.update(credentials=Value("fernet$closed-with-a-lost-key"))
+    page = reverse("admin:orders_providerintegration_change", args=[integration.pk])
+    assert admin_client.get(reverse(LIST)).status_code == 200
+    assert admin_client.get(page).status_code == 200
+    data = {**FORM, "new_credentials": SECRETS, "editing_version": 1}
+    assert admin_client.post(page, data).status_code == 302
+    assert "planted-secret-4711" in ProviderIntegration.objects.get().credentials
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"provider": "nobody"}, "provider"),
         ({"base_url": "http://127.0.0.1:1"}, "base_url"),
-        ({"credentials": "kod=only"}, "credentials"),
-        ({"credentials": "nonsense"}, "credentials"),
-        ({"credentials": ""}, "credentials"),
+        ({"new_credentials": "kod=only"}, "new_credentials"),
+        ({"new_credentials": "nonsense"}, "new_credentials"),
+        ({"new_credentials": ""}, "new_credentials"),
     ],
 )
 def test_a_wrong_integration_is_refused(admin_client, settings, changes, field):

@@ -43,7 +43,7 @@ def test_an_accepted_order_is_sent_and_asked_about_after_the_first_delay(place, 
         False,
         None,
     )
-    assert 58 < (order.next_check_at - timezone.now()).total_seconds() <= 60
+    assert 50 < (order.next_check_at - timezone.now()).total_seconds() <= 60
     assert store.purchases(order.user_identifier) == 1
 
 
@@ -115,7 +115,9 @@ def test_a_slow_answer_is_unknown_and_is_not_sent_again(place, store, settings):
     order = place("slow")
     assert dispatch.try_auto_dispatch(order.pk) == "unknown"
     assert polling.run().sent == 0
-    time.sleep(0.4)  # until the provider is through with it
+    end = time.monotonic() + 10
+    while not store.purchases() and time.monotonic() < end:
+        time.sleep(0.05)  # the provider is not through with it yet
     assert store.purchases() == 1
 
 
@@ -148,7 +150,7 @@ def test_a_provider_that_is_not_reached_is_tried_again_later(place):
     assert dispatch.try_auto_dispatch(order.pk) == "refused"
     order.refresh_from_db()
     assert (order.external_status, order.review_reason) == ("pending", "")
-    assert 28 < (order.next_check_at - timezone.now()).total_seconds() <= 30
+    assert 20 < (order.next_check_at - timezone.now()).total_seconds() <= 30
     assert order.attempts.get().may_retry
 
 

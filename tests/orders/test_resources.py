@@ -1,5 +1,6 @@
 import pytest
 import tablib
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django_q.models import OrmQ
 
 from backoffice import locks
@@ -91,3 +92,20 @@ def test_routings_of_a_package_that_is_being_edited_are_refused(make_user):
     result = PackageRoutingResource().import_data(dataset, user=None)
     assert len(messages(result)) == 1
     assert PackageRouting.objects.get().provider_package_id == "187:100"
+
+
+def test_the_page_previews_a_persian_sheet_and_then_takes_its_orders(admin_client, admin_user, row):
+    from django.urls import reverse
+
+    from tests.backoffice.files import make_xlsx
+
+    headings = ["فروشگاه", "شماره سفارش نزد فروشگاه", "بسته", "شناسه کاربر"]
+    file = SimpleUploadedFile("orders.xlsx", make_xlsx(headings, row[:4]))
+    address = reverse("admin:orders_productorder_import")
+    preview = admin_client.post(address, {"import_file": file, "resource": ""})
+    assert (ProductOrder.objects.count(), OrmQ.objects.count()) == (0, 0)
+    confirmed = {**preview.context["confirm_form"].initial}
+    admin_client.post(reverse("admin:orders_productorder_process_import"), confirmed)
+    order = ProductOrder.objects.get()
+    assert (order.created_by, order.external_key) == (admin_user, "A-1")
+    assert OrmQ.objects.count() == 1
