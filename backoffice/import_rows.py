@@ -84,15 +84,20 @@ def shown(value):
 def row_errors(resource, number, row, problem):
     """Return a ValidationError with one sentence for each thing that is wrong with a row."""
     columns = {}
-    for name, field in resource.fields.items():
+    for name in resource.get_import_order():
+        field = resource.fields[name]
         columns[name] = columns[field.attribute] = str(field.column_name)
     if not hasattr(problem, "error_dict"):
         problem = ValidationError({NON_FIELD_ERRORS: problem.error_list})
-    sentences = []
-    for name, errors in problem.error_dict.items():
-        for error in errors:
-            sentences.append(_sentence(number, columns.get(name), row, error))
-    return ValidationError(sentences)
+    places = {name: place for place, name in enumerate(columns)}
+    told = sorted(problem.error_dict, key=lambda name: places.get(name, -1))
+    return ValidationError(
+        [
+            _sentence(number, columns.get(name), row, error)
+            for name in told
+            for error in problem.error_dict[name]
+        ]
+    )
 
 
 def _sentence(number, column, row, error):

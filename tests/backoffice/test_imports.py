@@ -73,7 +73,7 @@ def test_all_errors_are_told_at_once_with_row_column_value_and_what_is_allowed()
     assert "۲" in messages[0]
     for message, (row, column, value) in zip(
         messages,
-        [("۲", 2, "x"), ("۲", 1, ""), ("۳", 0, "ب"), ("۳", 2, "7")],
+        [("۲", 1, ""), ("۲", 2, "x"), ("۳", 0, "ب"), ("۳", 2, "7")],
         strict=True,
     ):
         assert row in message
