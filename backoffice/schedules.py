@@ -88,7 +88,7 @@ class TaskRun(models.Model):
         return self.duration.total_seconds()
 
 
-class TaskScheduleManager(models.Manager):
+class TaskScheduleManager(models.Manager["TaskSchedule"]):
     def get_queryset(self):
         return super().get_queryset().filter(name__in=SCHEDULED_TASKS)
 
