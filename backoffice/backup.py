@@ -15,6 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 from backoffice import environment, readiness
 from backoffice.readiness import NotReady
@@ -71,11 +72,19 @@ def _dump_postgresql(path):
 
 def _run_postgresql(program, *arguments):
     """Run a program of PostgreSQL on the office's database; the password stays off its line."""
-    connection.ensure_connection()
-    password = connection.settings_dict["PASSWORD"]
+    database = connection.settings_dict
+    # Not the address of the open connection: that names options of the driver's own libpq.
+    address = make_conninfo(
+        dbname=database["NAME"],
+        user=database["USER"] or None,
+        host=database["HOST"] or None,
+        port=database["PORT"] or None,
+        **database["OPTIONS"],
+    )
+    password = {"PGPASSWORD": database["PASSWORD"]} if database["PASSWORD"] else {}
     done = subprocess.run(  # noqa: S603 - our own arguments
-        [find_program(program), *arguments, f"--dbname={connection.connection.info.dsn}"],
-        env=os.environ | ({"PGPASSWORD": password} if password else {}),
+        [find_program(program), *arguments, f"--dbname={address}"],
+        env=os.environ | password,
         capture_output=True,
         text=True,
     )
