@@ -195,7 +195,7 @@ def test_the_first_page_has_no_script_in_it(admin_client):
 @pytest.mark.parametrize(
     ("cookie", "language"), [(None, "fa"), ("en", "en"), ("fa", "fa"), ("de", "fa"), ("", "fa")]
 )
-def test_the_language_is_the_user_s_choice_and_never_the_browser_s(client, cookie, language):
+def test_the_language_is_the_user_s_choice_and_never_the_browser_s(db, client, cookie, language):
     if cookie is not None:
         client.cookies[settings.LANGUAGE_COOKIE_NAME] = cookie
 
