@@ -5,8 +5,8 @@ import logging
 from django.contrib import messages
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
-from django.http import HttpResponse, HttpResponseRedirect
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -79,7 +79,11 @@ class OfficeImportExportMixin(ImportMixin, ExportActionMixin):
         """Answer with a sheet that has the headings of an import, and a page that explains them."""
         if not self.has_import_permission(request):
             raise PermissionDenied
-        resource = self.get_import_resource_classes(request)[0]()
+        classes = self.get_import_resource_classes(request)
+        chosen = request.GET.get("resource", "0")
+        if chosen not in map(str, range(len(classes))):
+            raise Http404
+        resource = classes[int(chosen)]()
         response = HttpResponse(resource.template(), content_type=XLSX().get_content_type())
         name = f"{self.opts.model_name}-template.xlsx"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -99,19 +103,23 @@ class OfficeImportExportMixin(ImportMixin, ExportActionMixin):
         if not self.has_import_permission(request):
             raise PermissionDenied
         form = self.create_confirm_form(request)
-        with transaction.atomic():
-            data = (
-                form.is_valid()
-                and self.get_tmp_storage_class()(name=form.cleaned_data["import_file_name"]).take()
-            )
-            if data:
-                dataset = format_of(data)().create_dataset(data)
-                result = self.process_dataset(dataset, form, request, **kwargs)
-                return self.process_result(result, request)
-        messages.error(
-            request, _t("This file was confirmed already or waited too long. Choose it again.")
-        )
+        told = _t("This file was confirmed already or waited too long. Choose it again.")
+        try:
+            with transaction.atomic():
+                data = self._take_upload(form)
+                if data:
+                    dataset = format_of(data)().create_dataset(data)
+                    result = self.process_dataset(dataset, form, request, **kwargs)
+                    return self.process_result(result, request)
+        except IntegrityError:  # a row that is named was deleted at the same moment
+            told = _t("Nothing was imported: the stored data changed after the preview.")
+        messages.error(request, told)
         return HttpResponseRedirect(self._url("import"))
+
+    def _take_upload(self, form):
+        if not form.is_valid():
+            return None
+        return self.get_tmp_storage_class()(name=form.cleaned_data["import_file_name"]).take()
 
     def process_result(self, result, request):
         """Tell what was imported; or that nothing was, as the data changed since the preview."""

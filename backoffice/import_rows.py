@@ -81,6 +81,14 @@ def shown(value):
     return "" if value is None else str(value)
 
 
+def judged(errors, check, **kwargs):
+    """Put what a check of a model's instance raises into a dictionary of errors."""
+    try:
+        check(**kwargs)
+    except ValidationError as problem:
+        problem.update_error_dict(errors)
+
+
 def row_errors(resource, number, row, problem):
     """Return a ValidationError with one sentence for each thing that is wrong with a row."""
     columns = {}

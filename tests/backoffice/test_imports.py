@@ -214,3 +214,40 @@ def test_a_dataset_that_was_made_by_hand_counts_its_heading_as_a_row():
     dataset.append(["A", "a", "x"])
     [message] = refused(UnitResource().import_data(dataset))
     assert "۲" in message
+
+
+def bring_item(**cells):
+    columns = ["code", "name", "category", "base_unit", *cells]
+    row = ["1", "name", "CAT", "PCS", *cells.values()]
+    make_category("CAT")
+    make_unit("PCS")
+    return bring(row, columns=columns, resource=ItemResource)
+
+
+def test_what_only_the_database_refuses_is_told_in_words():
+    [message] = refused(bring_item(minimum_stock="5", maximum_stock="3"))
+    constraint = next(c for c in Item._meta.constraints if c.name == "item_maximum_from_minimum")
+    assert str(constraint.violation_error_message) in message
+    assert not Item.objects.exists()
+
+
+def test_a_value_that_another_row_has_is_refused():
+    make_item(code="0", barcode="111")
+    assert len(refused(bring_item(barcode="111"))) == 1
+    assert Item.objects.count() == 1
+
+
+def test_constraints_are_told_with_the_other_errors_of_a_row():
+    messages = refused(bring_item(minimum_stock="5", maximum_stock="3", is_active="x"))
+    assert len(messages) == 2
+
+
+def test_a_good_row_costs_few_queries(django_assert_num_queries):
+    make_category("CAT")
+    make_unit("PCS")
+    columns = ["code", "name", "category", "base_unit"]
+    rows = [[number, "name", "CAT", "PCS"] for number in range(10)]
+    dataset = CSV().create_dataset(make_csv(columns, *rows))
+    around, row = 9, 5  # savepoints and look-ups; two savepoints and the INSERT
+    with django_assert_num_queries(around + row * len(rows)):
+        ItemResource().import_data(dataset)
