@@ -29,18 +29,14 @@ def test_the_demo_fills_two_halls_and_leaves_some_holds_to_run_out(holder, colle
     assert Reservation.objects.count() == 12
 
 
-def test_every_seat_of_the_demo_has_a_place_of_its_own(capsys, db):
-    load(capsys)
+def test_without_staff_the_demo_only_brings_seats_each_in_a_place_of_its_own(capsys, db):
+    assert "Nobody may hold seats" in load(capsys)
 
+    assert Seat.objects.filter(status="available").count() == 600
     for event in Event.objects.all():
         places = list(event.seats.values_list("row_position", "position"))
         assert len(set(places)) == len(places) == 300
         assert event.seats.filter(accessible=True).count() >= 4
-
-
-def test_without_staff_the_demo_only_brings_the_seats(capsys, db):
-    assert "Nobody may hold seats" in load(capsys)
-    assert Seat.objects.filter(status="available").count() == 600
 
 
 def test_the_demo_goes_into_a_new_office_only(db):
