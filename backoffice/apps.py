@@ -1,3 +1,4 @@
+from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
@@ -13,3 +14,7 @@ class BackofficeConfig(AppConfig):
 
 class OfficeAdminConfig(admin_apps.AdminConfig):
     default_site = "backoffice.site.OfficeAdminSite"
+
+
+class SignInGuardConfig(AxesConfig):
+    verbose_name = _("Sign-in guard")

@@ -10,8 +10,12 @@ from functools import wraps
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.filters import FieldListFilter
 from django.contrib.admin.options import FORMFIELD_FOR_DBFIELD_DEFAULTS
+from django.contrib.admin.templatetags import admin_list
 from django.db import models
 from django.utils import formats
+from django.utils.html import format_html
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _t
 
 from backoffice import persian, persian_forms
 from backoffice.persian import is_persian, to_ascii_digits, to_persian_digits
@@ -105,6 +109,18 @@ def found_in_any_digits(get_search_results):
     return search
 
 
+def spoken(boolean_icon):
+    """Wrap the admin's sign for yes and no: what is read aloud for it is translated."""
+
+    @wraps(boolean_icon)
+    def icon(value):
+        opened = mark_safe(boolean_icon(value).split(" alt=")[0])  # noqa: S308 - was safe whole
+        words = {True: _t("Yes"), False: _t("No"), None: _t("Unknown")}
+        return format_html('{} alt="{}">', opened, words[value])
+
+    return icon
+
+
 formats.date_format = jalali_dates(formats.date_format)
 formats.time_format = persian_times(formats.time_format)
 formats.number_format = persian_numbers(formats.number_format)
@@ -114,3 +130,4 @@ FieldListFilter.register(
     lambda field: isinstance(field, models.DateField), DateFilter, take_priority=True
 )
 ModelAdmin.get_search_results = found_in_any_digits(ModelAdmin.get_search_results)
+admin_list._boolean_icon = spoken(admin_list._boolean_icon)

@@ -114,6 +114,12 @@ class TimeInput(forms.TimeInput):
             value = f"{value:%H:%M:%S}" if value.second else f"{value:%H:%M}"
         return to_persian_digits(value) if value and is_persian() else value
 
+    def get_context(self, name, value, attrs):
+        context = super().get_context(name, value, attrs)
+        placeholder = to_persian_digits("14:05") if is_persian() else "14:05"
+        context["widget"]["attrs"].setdefault("placeholder", placeholder)
+        return context
+
 
 class TimeField(forms.TimeField):
     widget = TimeInput
@@ -127,7 +133,7 @@ class DateTimeInput(forms.MultiWidget):
 
     def __init__(self, attrs=None):
         day = DateInput({"aria-label": _("Date")})
-        super().__init__([day, TimeInput({"aria-label": _("Time"), "placeholder": "۱۴:۰۵"})], attrs)
+        super().__init__([day, TimeInput({"aria-label": _("Time")})], attrs)
 
     def decompress(self, value):
         if not value:

@@ -39,7 +39,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "axes",
+    "backoffice.apps.SignInGuardConfig",
     "import_export",
     "django_q",
 ]
@@ -82,7 +82,7 @@ SILENCED_SYSTEM_CHECKS = [
 # Persian first
 LANGUAGE_CODE = "fa"
 LANGUAGES = [("fa", _("Persian")), ("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale_packages"]
 FORMAT_MODULE_PATH = ["backoffice.formats"]
 TIME_ZONE = "Asia/Tehran"
 USE_THOUSAND_SEPARATOR = True

@@ -2,6 +2,7 @@
 
 from django.db import migrations
 
+NAME = "سامانه"
 NAVY, SLATE, WHITE = "#1F3A4D", "#2F5D78", "#FFFFFF"
 
 OFFICE = {
@@ -46,11 +47,11 @@ OFFICE = {
 def make_theme(apps, schema_editor):
     theme = apps.get_model("admin_interface", "Theme")
     theme.objects.update(active=False)
-    theme.objects.get_or_create(name="Office", defaults=OFFICE)
+    theme.objects.get_or_create(name=NAME, defaults=OFFICE)
 
 
 def remove_theme(apps, schema_editor):
-    apps.get_model("admin_interface", "Theme").objects.filter(name="Office").delete()
+    apps.get_model("admin_interface", "Theme").objects.filter(name=NAME).delete()
 
 
 class Migration(migrations.Migration):
