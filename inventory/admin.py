@@ -24,6 +24,8 @@ from inventory.master_data import (
 )
 from inventory.stocktaking import CountLine, StocktakingRecord
 
+COUNTERPARTS = ("supplier", "owner", "org_unit")
+
 
 class SearchMixin:
     """Finds a word however its letters and digits are typed."""
@@ -31,6 +33,13 @@ class SearchMixin:
     def get_search_results(self, request, queryset, search_term):
         term = persian.normalise_for_search(search_term)
         return super().get_search_results(request, queryset, term)
+
+
+def without_links(field, *names):
+    """Return a form field whose widget offers none of: add, change, delete, view."""
+    for name in names:
+        setattr(field.widget, f"can_{name}_related", False)
+    return field
 
 
 class MasterDataAdmin(SearchMixin, OfficeImportExportMixin, admin.ModelAdmin):
@@ -126,31 +135,37 @@ class FiscalYearAdmin(MasterDataAdmin):
     ordering = ["-start_date"]
 
 
-class DocumentLineInline(EditLockInlineMixin, admin.TabularInline):
-    model = DocumentLine
+class LineInline(EditLockInlineMixin, admin.TabularInline):
     form = WholeForm
+    autocomplete_fields = ["item", "owner"]
+
+    class Media:
+        css = {"all": ["inventory/lines.css"]}
+
+    def get_extra(self, request, obj=None, **kwargs):
+        return 0 if obj else 3
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        links = ("add", "change", "delete", "view") if db_field.is_relation else ()
+        return without_links(field, *links)
+
+
+class DocumentLineInline(LineInline):
+    model = DocumentLine
     formset = LineFormSet
     verbose_name_plural = _("lines of the document")
-    autocomplete_fields = ["item", "owner"]
     readonly_fields = ["row_no", "quantity"]
 
     def get_fields(self, request, obj=None):
         own = self.parent_model.LINE_FIELDS
         return ["row_no", "item", "unit", "entered_quantity", "quantity", *own, "notes"]
 
-    def get_extra(self, request, obj=None, **kwargs):
-        return 0 if obj else 3
 
-
-class CountLineInline(EditLockInlineMixin, admin.TabularInline):
+class CountLineInline(LineInline):
     model = CountLine
-    form = WholeForm
-    autocomplete_fields = ["item", "owner"]
     readonly_fields = ["final_count", "variance"]
     fields = ["item", "owner", "book_quantity", "count_1", "count_2", "count_3", *readonly_fields]
-
-    def get_extra(self, request, obj=None, **kwargs):
-        return 0 if obj else 3
 
 
 class NumberedDocumentAdmin(
@@ -160,7 +175,6 @@ class NumberedDocumentAdmin(
 
     list_display = ["shown_draft_number", "shown_number", "document_date", "warehouse", "status"]
     list_filter = ["status", "warehouse", "fiscal_year", "document_date"]
-    searched = ["supplier", "owner", "org_unit", "temporary_receipt", "stocktaking"]
     form = WholeForm
     steps = [
         "fiscal_year",
@@ -180,12 +194,19 @@ class NumberedDocumentAdmin(
     def get_resource_classes(self, request):
         return [RESOURCES[self.model]]
 
+    def counterparts(self):
+        """Return the columns that say with whom, or for whom, goods move in this type."""
+        return [name for name in self.model.type_fields() if name in COUNTERPARTS]
+
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("warehouse")
+        return super().get_queryset(request).select_related("warehouse", *self.counterparts())
+
+    def get_list_display(self, request):
+        shown = super().get_list_display(request)
+        return [*shown[:4], *self.counterparts(), *shown[4:]]
 
     def get_search_fields(self, request):
-        people = {"supplier", "owner", "org_unit"}.intersection(self.model.type_fields())
-        return ["search_text", *(f"{name}__search_text" for name in sorted(people))]
+        return ["search_text", *(f"{name}__search_text" for name in self.counterparts())]
 
     def get_fieldsets(self, request, obj=None):
         header = self.model.header_fields()
@@ -200,13 +221,17 @@ class NumberedDocumentAdmin(
         return ["draft_number", "document_number", "status", *self.steps] if obj else []
 
     def get_autocomplete_fields(self, request):
-        return [name for name in self.searched if name in self.model.type_fields()]
+        sought = {*COUNTERPARTS, "temporary_receipt", "stocktaking"}
+        return [name for name in self.model.type_fields() if name in sought]
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name in self.model.required_fields():
             field.required = True
-        return field
+        if db_field.name == "description":
+            field.widget.attrs["rows"] = 2
+        # A document is no place to change or delete the warehouse that it names.
+        return without_links(field, "change", "delete") if db_field.is_relation else field
 
     def has_change_permission(self, request, obj=None):
         # A page that was refused is shown once more with all that was typed, posted or not.
