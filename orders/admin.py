@@ -1,30 +1,24 @@
 """Orders in the admin: their list and their page."""
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.db.models import Case, When
-from django.http import Http404
-from django.template.response import TemplateResponse
-from django.urls import path
-from django.utils.decorators import method_decorator
 from django.utils.timesince import timesince
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 
 from backoffice.claims import ClaimKind, Figure, register
 from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code, digits_shown
-from orders import admin_catalogue, claims, desk, intake  # noqa: F401 - the first registers, too
+from orders import admin_catalogue, claims, intake  # noqa: F401 - the first registers, too
 from orders.admin_actions import AttentionFilter, ClaimFilter, OrderActionsMixin
-from orders.admin_history import OrderAttemptInline, OrderEventInline
+from orders.admin_history import OrderAttemptInline, OrderEventInline, told
+from orders.admin_reveal import RevealPinMixin
 from orders.models import ProductOrder
 from orders.resources import ProductOrderResource
 
 TAKEN = ("tenant", "package", "user_identifier", "extra_field", "external_key")
+SHOWN = ("tenant", "package", "player", "extra_field", "external_key")
 FIELDSETS = [
-    (None, {"fields": ["public_id", *TAKEN, "price", "created_at", "created_by"]}),
+    (None, {"fields": ["public_id", *SHOWN, "price", "created_at", "created_by"]}),
     (
         _("At the provider"),
         {
@@ -34,7 +28,7 @@ FIELDSETS = [
                 "review_reason",
                 "integration",
                 "reference",
-                "provider_message",
+                "message",
                 "last_four",
                 "sent_at",
                 "last_sync_at",
@@ -58,9 +52,10 @@ FIELDSETS = [
 
 
 @admin.register(ProductOrder)
-class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelAdmin):
+class ProductOrderAdmin(
+    OrderActionsMixin, RevealPinMixin, OfficeImportExportMixin, admin.ModelAdmin
+):
     resource_classes = [ProductOrderResource]
-    change_form_template = "admin/orders/productorder/change_form.html"
     list_display = [
         "player",
         "package",
@@ -112,6 +107,10 @@ class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelA
     def last_four(self, obj):
         return code(obj.pin_last_four and f"…{obj.pin_last_four}")
 
+    @admin.display(description=_("the provider's words"))
+    def message(self, obj):
+        return told(obj.provider_message)
+
     @admin.display(description=_("provider reference"))
     def reference(self, obj):
         return code(obj.provider_referans)
@@ -135,32 +134,6 @@ class ProductOrderAdmin(OrderActionsMixin, OfficeImportExportMixin, admin.ModelA
 
     def save_model(self, request, obj, form, change):
         intake.accept(obj, by=request.user)
-
-    def get_urls(self):
-        reveal = self.admin_site.admin_view(self.reveal_view)
-        name = "orders_productorder_reveal"
-        return [path("<int:order_id>/reveal/", reveal, name=name), *super().get_urls()]
-
-    @method_decorator(require_POST)
-    @method_decorator(never_cache)
-    def reveal_view(self, request, order_id):
-        """Show an order's PIN once, recorded, to whoever may see it."""
-        if not request.user.has_perm("orders.reveal_pin_productorder"):
-            raise PermissionDenied
-        order = self.get_object(request, str(order_id))
-        if order is None or not self.has_view_permission(request, order):
-            raise Http404
-        pin = desk.reveal_pin(order_id, by=request.user)
-        if pin is None:
-            self.message_user(request, gettext("This order has no PIN."), messages.WARNING)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("PIN code"),
-            "opts": self.opts,
-            "original": order,
-            "pin": pin,
-        }
-        return TemplateResponse(request, "admin/orders/productorder/pin.html", context)
 
 
 register(

@@ -9,6 +9,14 @@ from backoffice.persian import code
 from orders.models import OrderAttempt, OrderEvent, ReviewReason, Status
 
 
+def told(text):
+    """Return words of ours in the reader's language, and those of a provider as they came."""
+    if text in ReviewReason.values:
+        return ReviewReason(text).label
+    translated = gettext(text) if text else ""
+    return translated if translated != text else code(text)
+
+
 class ReadOnlyInline(admin.TabularInline):
     extra = 0
     can_delete = False
@@ -48,7 +56,4 @@ class OrderEventInline(ReadOnlyInline):
 
     @admin.display(description=_("details"))
     def details(self, obj):
-        if obj.text in ReviewReason.values:
-            return ReviewReason(obj.text).label
-        told = gettext(obj.text) if obj.text else ""
-        return told if told != obj.text else code(told)
+        return told(obj.text)

@@ -63,36 +63,14 @@ def begin(order_id):
     None where the order is not pending, somebody else is sending it, or it has no provider.
     """
     with transaction.atomic():
-        order = (
-            ProductOrder.objects.pending()
-            .free()
-            .annotate(now=database_now())
-            .filter(pk=order_id)
-            .first()
-        )
-        if order is None:
-            return None
-        prepared = _prepare(order)
+        rows = ProductOrder.objects.pending().free().annotate(now=database_now())
+        order = rows.filter(pk=order_id).first()
+        prepared = order and _prepare(order)
         if prepared is None:
             return None
         routing, binding, creds, payload, request = prepared
         claim = new_claim()
-        taken = (
-            ProductOrder.objects.pending()
-            .free()
-            .filter(pk=order.pk, dispatches=order.dispatches)
-            .update(
-                external_status=Status.SENT,
-                sent_at=database_now(),
-                integration=routing.integration,
-                provider_referans=payload["referans"],
-                dispatches=order.dispatches + 1,
-                next_check_at=claim["claimed_until"],
-                review_reason="",
-                **claim,
-            )
-        )
-        if taken != 1:
+        if not _take(order, routing.integration, payload["referans"], claim):
             return None
         attempt = OrderAttempt.objects.create(
             order=order,
@@ -104,15 +82,25 @@ def begin(order_id):
         )
         text = f"{routing.integration.code} {attempt.referans}"
         journal.record(order.pk, What.SENDING, status=Status.SENT, text=text)
-    return Sending(
-        order.pk,
-        attempt.pk,
-        claim["claim_token"],
-        binding,
-        creds,
-        routing.provider_package_id,
-        payload,
+    token = claim["claim_token"]
+    package = routing.provider_package_id
+    return Sending(order.pk, attempt.pk, token, binding, creds, package, payload)
+
+
+def _take(order, integration, referans, claim):
+    """Turn a pending order into a sent one; False where somebody else was faster."""
+    rows = ProductOrder.objects.pending().free().filter(pk=order.pk, dispatches=order.dispatches)
+    changed = rows.update(
+        external_status=Status.SENT,
+        sent_at=database_now(),
+        integration=integration,
+        provider_referans=referans,
+        dispatches=order.dispatches + 1,
+        next_check_at=claim["claimed_until"],
+        review_reason="",
+        **claim,
     )
+    return changed == 1
 
 
 def _prepare(order):
