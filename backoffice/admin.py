@@ -176,7 +176,7 @@ class EditLockAdminMixin:
             "text": held_text(lock) if lock else _t("Nobody is editing this document."),
             "token": request.POST.get("editing_token", ""),
             "version": posted_version(request) if posted else obj.version,
-            "beat_seconds": settings.EDIT_LOCK_BEAT_SECONDS,
+            "idle_seconds": settings.EDIT_LOCK_IDLE_MINUTES * 60,
         }
 
     # The save

@@ -1,5 +1,6 @@
 // The page's side of an edit lock: takes it at the first input or by the button, beats, and gives
-// it back when the page is left. The server decides everything; this page only asks and shows.
+// it back when the page is left or nobody types. The server decides everything; this page only
+// asks and shows.
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -15,6 +16,7 @@ document.addEventListener("DOMContentLoaded", () => {
   let timer = null;
   let taking = null;
   let leaving = false;
+  let lastInput = Date.now();
 
   const show = (state, words) => {
     bar.dataset.state = state;
@@ -29,12 +31,29 @@ document.addEventListener("DOMContentLoaded", () => {
     return fetch(address, { method: "POST", body, credentials: "same-origin" });
   };
 
+  const forget = () => {
+    clearInterval(timer);
+    sessionStorage.removeItem(memory);
+  };
+
+  // Somebody at lunch keeps nobody waiting: an open page alone is no sign of life.
+  const giveBackIdle = async () => {
+    const token = tokenField.value;
+    forget();
+    tokenField.value = "";
+    show("free", bar.dataset.idle);
+    await post(bar.dataset.giveBack, { token }).catch(() => null); // it runs out anyway
+  };
+
   const beat = async () => {
+    if (Date.now() - lastInput > Number(bar.dataset.idleSeconds) * 1000) {
+      await giveBackIdle();
+      return;
+    }
     try {
       const answer = await post(bar.dataset.beat, { token: tokenField.value });
       if (answer.status === 409) {
-        clearInterval(timer);
-        sessionStorage.removeItem(memory);
+        forget();
         show("lost", bar.dataset.lost);
       } else {
         show("mine", answer.ok ? bar.dataset.mine : bar.dataset.offline);
@@ -72,8 +91,15 @@ document.addEventListener("DOMContentLoaded", () => {
     taking = take().finally(() => { taking = null; });
   };
 
-  button.addEventListener("click", () => { bar.dataset.state = "free"; takeOnce(); });
-  form.addEventListener("input", () => { if (bar.dataset.state === "free") takeOnce(); });
+  button.addEventListener("click", () => {
+    lastInput = Date.now();
+    bar.dataset.state = "free";
+    takeOnce();
+  });
+  form.addEventListener("input", () => {
+    lastInput = Date.now();
+    if (bar.dataset.state === "free") takeOnce();
+  });
   form.addEventListener("submit", () => { leaving = true; });
   window.addEventListener("pageshow", (event) => {
     leaving = false;
