@@ -162,6 +162,7 @@ EDIT_LOCK_TIMEOUT_MINUTES = env.number(
     "EDIT_LOCK_TIMEOUT_MINUTES", 5, low=0.02, high=1440, kind=float
 )
 EDIT_LOCK_BEAT_SECONDS = env.number("EDIT_LOCK_BEAT_SECONDS", 20, low=0.2, high=60, kind=float)
+EDIT_LOCK_IDLE_MINUTES = env.number("EDIT_LOCK_IDLE_MINUTES", 10, low=0.01, high=1440, kind=float)
 SEAT_HOLD_SECONDS = env.number("SEAT_HOLD_SECONDS", 300, low=1, high=86400)
 SEAT_HOLD_MAXIMUM_SECONDS = env.number("SEAT_HOLD_MAXIMUM_SECONDS", 1200, low=1, high=86400)
 SEAT_HOLDS_PER_USER = env.number("SEAT_HOLDS_PER_USER", 50, low=1, high=10_000)
@@ -181,9 +182,7 @@ DEMO = env.flag("DEMO", None)  # into a new database only; None: where that is S
 SIMULATOR = env.flag("SIMULATOR", False)  # remembered where the demo office was set up
 PROVIDER_PRIVATE_ADDRESSES = env.flag("PROVIDER_PRIVATE_ADDRESSES", SIMULATOR)
 SIMULATOR_PORT = env.number("SIMULATOR_PORT", 8700, low=1, high=65535)
-SIMULATOR_FINISH_SECONDS = env.number(
-    "SIMULATOR_FINISH_SECONDS", 20, low=0, high=86400, kind=float
-)
+SIMULATOR_FINISH_SECONDS = env.number("SIMULATOR_FINISH_SECONDS", 20, low=0, high=86400, kind=float)
 
 # Files that people bring
 IMPORT_MAXIMUM_BYTES = env.number("IMPORT_MAXIMUM_BYTES", 5_000_000, low=1000, high=500_000_000)
