@@ -315,6 +315,20 @@ def test_a_document_that_somebody_edits_is_refused_and_that_is_recorded(clerk, m
     assert LockEvent.objects.first().action == "refused"
 
 
+def test_without_its_guard_a_file_would_write_over_the_holder(clerk, make_user):
+    class Unguarded(RESOURCES[ReceiptPermanent]):
+        def guard(self, document, row, *, by):
+            pass
+
+    document = make_receipt()
+    locks.acquire(ReceiptPermanent, document.pk, by=make_user("holder"), version=1)
+    content = export(Unguarded, ReceiptPermanent.objects.all())
+
+    _result, refused = bring(Unguarded, edit(content, {"مقدار واردشده": 7}, rows=[2]), user=clerk)
+
+    assert (refused, document.lines.get().quantity) == ([], 7)
+
+
 def test_a_posted_document_is_not_changed_by_a_file(clerk):
     document = make_receipt()
     post(document, clerk)
