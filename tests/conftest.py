@@ -176,6 +176,8 @@ def make_office(tmp_path, collected_static, databases):
             url = databases.make(folder)
         else:
             url = databases.copy(copy_of.database_url, folder)
+            # The orders in the database are at the simulator of this port.
+            environment["SIMULATOR_PORT"] = copy_of.environment["SIMULATOR_PORT"]
             for pattern in ("*.env", "demo-passwords.txt", "simulator.sqlite3*"):
                 for file in copy_of.folder.glob(pattern):
                     shutil.copy(file, folder)
