@@ -155,6 +155,8 @@ class OfficeResource(resources.ModelResource):
             dataset.wipe()
             raise ValidationError(problems)
         dataset.headers = headings
+        for field in self.fields.values():
+            field.column_name = str(field.column_name)  # once, not for every cell
 
     def required_columns(self):
         """Return the headings without which a file is refused: keys, and fields without default."""
