@@ -38,8 +38,36 @@ class EventAdmin(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin):
         return code(event.code)
 
 
+class SeatGuard:
+    """Who may do what with seats; and a page writes its own columns, and deletes only free ones."""
+
+    def has_hold_permission(self, request):
+        return request.user.has_perm("reservations.hold_seat")
+
+    def has_release_permission(self, request):
+        return request.user.has_perm("reservations.release_seat")
+
+    def has_clear_permission(self, request):
+        return request.user.has_perm("reservations.release_expired_seat")
+
+    def has_delete_permission(self, request, obj=None):
+        taken = getattr(obj, "state", None) in (State.LOCKED, State.RESERVED)
+        return super().has_delete_permission(request, obj) and not taken
+
+    def save_model(self, request, obj, form, change):
+        obj.save(update_fields=form.changed_data if change else None)
+
+    def delete_model(self, request, obj):
+        self.delete_queryset(request, Seat.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request, queryset):
+        wanted = [seat.pk for seat in queryset]
+        if layout.remove(Seat.objects.filter(pk__in=wanted)) != len(wanted):
+            raise PermissionDenied  # somebody took one after the page that asked was shown
+
+
 @admin.register(Seat)
-class SeatAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+class SeatAdmin(SeatGuard, OfficeImportExportMixin, admin.ModelAdmin):
     resource_classes = [SeatResource]
     list_display = (
         "shown_number",
@@ -102,34 +130,6 @@ class SeatAdmin(OfficeImportExportMixin, admin.ModelAdmin):
             return "-"
         minutes, seconds = divmod(int(seat.time_left.total_seconds()), 60)
         return digits_shown(f"{minutes}:{seconds:02}")
-
-    # Who may do what
-
-    def has_hold_permission(self, request):
-        return request.user.has_perm("reservations.hold_seat")
-
-    def has_release_permission(self, request):
-        return request.user.has_perm("reservations.release_seat")
-
-    def has_clear_permission(self, request):
-        return request.user.has_perm("reservations.release_expired_seat")
-
-    def has_delete_permission(self, request, obj=None):
-        taken = getattr(obj, "state", None) in (State.LOCKED, State.RESERVED)
-        return super().has_delete_permission(request, obj) and not taken
-
-    # Writing: the columns of the form alone, and only seats that nobody has
-
-    def save_model(self, request, obj, form, change):
-        obj.save(update_fields=form.changed_data if change else None)
-
-    def delete_model(self, request, obj):
-        self.delete_queryset(request, Seat.objects.filter(pk=obj.pk))
-
-    def delete_queryset(self, request, queryset):
-        wanted = [seat.pk for seat in queryset]
-        if layout.remove(Seat.objects.filter(pk__in=wanted)) != len(wanted):
-            raise PermissionDenied  # somebody took one after the page that asked was shown
 
 
 @admin.register(Reservation)

@@ -67,7 +67,8 @@ class Event(EditableModel):
     @property
     def hold_time(self):
         """How long a hold of this event's seats lasts."""
-        return timedelta(seconds=self.hold_seconds or settings.SEAT_HOLD_SECONDS)
+        seconds = self.hold_seconds or settings.SEAT_HOLD_SECONDS
+        return timedelta(seconds=min(seconds, settings.SEAT_HOLD_MAXIMUM_SECONDS))
 
 
 class Reservation(models.Model):

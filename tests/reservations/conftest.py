@@ -47,3 +47,17 @@ def clock(monkeypatch):
         monkeypatch.setattr("backoffice.clock.database_now", lambda: fixed)
 
     return set_clock
+
+
+@pytest.fixture
+def page(client, holder):
+    """Return the browser of the holder."""
+    client.force_login(holder)
+    return client
+
+
+@pytest.fixture
+def boss(client, supervisor):
+    """Return the browser of somebody who may end holds of others."""
+    client.force_login(supervisor)
+    return client

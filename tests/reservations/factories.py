@@ -1,11 +1,13 @@
-"""Events, seats and holds for tests."""
+"""Events, seats and holds for tests, and what became of them."""
 
 import itertools
 from datetime import timedelta
 
 from django.utils import timezone
 
+from backoffice.audit import LockEvent
 from backoffice.clock import database_now
+from reservations import holds
 from reservations.models import Event, Seat
 
 numbers = itertools.count(1)
@@ -60,3 +62,20 @@ def claim_of(seat):
         )
         .get()
     )
+
+
+def sell(hold_id, seats, by, **kwargs):
+    pks = [seat.pk for seat in seats]
+    return holds.confirm(hold_id, pks, by=by, payment_method="cash", **kwargs)
+
+
+def state_of(seat):
+    return Seat.objects.with_state().get(pk=seat.pk).state
+
+
+def logged(**kwargs):
+    """Return (action, seat, who did it, whose it was) of the log's events, oldest first."""
+    return [
+        (event.action, event.target_name.split(" ")[0], event.actor_name, event.holder_name)
+        for event in LockEvent.objects.filter(**kwargs).order_by("pk")
+    ]

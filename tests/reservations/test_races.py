@@ -25,7 +25,7 @@ from backoffice.audit import LockEvent
 from reservations import holds
 from reservations.models import Reservation, Seat
 from reservations.refusals import Refused
-from tests.reservations.factories import claim_of, let_run_out, make_event
+from tests.reservations.factories import claim_of, let_run_out, make_event, sell
 from tests.threads import at_once
 
 WORKERS = 12
@@ -42,10 +42,6 @@ def winners(results):
     won = [result for result in results if not isinstance(result, Exception)]
     assert len(won) + len(lost) == len(results), results
     return won
-
-
-def sell(hold_id, seats, by):
-    return holds.confirm(hold_id, [seat.pk for seat in seats], by=by, payment_method="cash")
 
 
 # One owner

@@ -1,0 +1,202 @@
+"""What staff do with chosen seats, through HTTP as a browser sends it."""
+
+import uuid
+
+import pytest
+
+from backoffice.audit import LockEvent
+from reservations import holds
+from reservations.models import Reservation
+from tests.forms import form_fields
+from tests.reservations.factories import claim_of, let_run_out, make_seat
+from tests.reservations.pages import act, said
+
+# Holding and selling
+
+
+def test_chosen_seats_are_held_together(page, seats, holder):
+    response = act(page, "hold_seats", seats[:2])
+
+    first, second, third = map(claim_of, seats)
+    assert first["hold_id"] == second["hold_id"] is not None
+    assert (first["locked_by"], third["status"]) == (holder.pk, "available")
+    assert "2 صندلی" in said(response)
+
+
+def test_a_refused_hold_says_which_seats_are_in_the_way(page, event, seats, colleague):
+    holds.hold(event, [seats[0].pk], by=colleague)
+
+    response = act(page, "hold_seats", seats)
+
+    assert "A1" in said(response) and "علی کریمی" in said(response)
+    assert claim_of(seats[1])["status"] == "available"
+
+
+def test_seats_of_two_events_are_not_held_together(page, seats):
+    stranger = make_seat()
+
+    act(page, "hold_seats", [seats[0], stranger])
+
+    assert claim_of(seats[0])["status"] == claim_of(stranger)["status"] == "available"
+
+
+def test_extending_and_giving_back_touch_ones_own_holds_alone(
+    page, event, seats, holder, colleague
+):
+    holds.hold(event, [seats[0].pk], by=holder)
+    holds.hold(event, [seats[1].pk], by=colleague)
+    before = claim_of(seats[1])
+
+    act(page, "extend_holds", seats)
+    act(page, "give_back", seats)
+
+    assert claim_of(seats[0])["status"] == "available"
+    assert claim_of(seats[1]) == before
+    assert LockEvent.objects.filter(action="extended").count() == 1
+
+
+def test_held_seats_are_sold_after_a_page_that_asks_for_the_customer(page, event, seats, holder):
+    holds.hold(event, [seats[0].pk, seats[1].pk], by=holder)
+    asked = act(page, "reserve", seats[:2])
+    fields = form_fields(asked.content.decode(), "seat-action-form")
+    assert not Reservation.objects.exists()
+
+    answers = {"customer": "سارا احمدی", "phone": "۰۹۱۲۱۲۳۴۵۶۷", "payment_method": "cash"}
+    del fields["action"], fields["_selected_action"]
+    act(page, "reserve", seats[:2], **fields | answers)
+
+    sold = Reservation.objects.get()
+    assert (sold.customer, sold.phone, sold.price) == ("سارا احمدی", "09121234567", 2_000_000)
+    assert (sold.cashier, sold.seats.count()) == (holder, 2)
+
+
+def test_a_sale_whose_time_ran_out_on_the_page_is_refused_in_words(page, event, seats, holder):
+    hold_id = holds.hold(event, [seats[0].pk], by=holder)
+    let_run_out()
+
+    response = act(
+        page, "reserve", seats[:1], confirmed="yes", hold_id=hold_id, payment_method="cash"
+    )
+
+    assert "مهلت نگه‌داری شما تمام شد" in said(response)
+    assert not Reservation.objects.exists()
+
+
+@pytest.mark.parametrize("token", ["", "garbage", uuid.UUID(int=1)])
+def test_a_sale_under_no_or_another_token_sells_nothing(page, event, seats, holder, token):
+    holds.hold(event, [seats[0].pk], by=holder)
+
+    response = act(
+        page, "reserve", seats[:1], confirmed="yes", hold_id=token, payment_method="cash"
+    )
+
+    assert response.status_code == 200
+    assert claim_of(seats[0])["status"] == "locked"
+    assert not Reservation.objects.exists()
+
+
+def test_seats_of_somebody_else_are_not_offered_for_sale(page, event, seats, colleague):
+    holds.hold(event, [seats[0].pk], by=colleague)
+
+    response = act(page, "reserve", seats[:1])
+
+    assert response.redirect_chain
+    assert claim_of(seats[0])["locked_by"] == colleague.pk
+
+
+# Ending holds
+
+
+def test_the_page_before_a_release_shows_live_and_run_out_apart(boss, event, seats, holder):
+    holds.hold(event, [seats[0].pk], by=holder)
+    let_run_out()
+    holds.hold(event, [seats[1].pk], by=holder)
+
+    response = act(boss, "release_lock", seats)
+
+    groups = [[seat.seat_number for seat in group] for _name, group in response.context["groups"]]
+    assert (groups, response.context["others"]) == ([["A2"], ["A1"]], 1)
+    assert event.seats.filter(status="locked").count() == 2
+
+
+def release(browser, seats, shown, **fields):
+    return act(browser, "release_lock", seats, confirmed="yes", hold_id=shown, **fields)
+
+
+def test_a_live_hold_is_ended_with_a_reason_only(boss, event, seats, holder):
+    shown = [holds.hold(event, [seats[0].pk], by=holder)]
+
+    release(boss, seats[:1], shown, reason="")
+    assert claim_of(seats[0])["status"] == "locked"
+    response = release(boss, seats[:1], shown, reason="مشتری رفت")
+
+    assert claim_of(seats[0])["status"] == "available"
+    assert "A1" in said(response)
+    assert LockEvent.objects.get(action="forced").reason == "مشتری رفت"
+
+
+def test_a_run_out_hold_is_ended_without_a_reason(boss, event, seats, holder):
+    shown = [holds.hold(event, [seats[0].pk], by=holder)]
+    let_run_out()
+
+    release(boss, seats[:1], shown)
+
+    assert claim_of(seats[0])["status"] == "available"
+
+
+def test_a_seat_that_changed_hands_after_the_page_is_left_alone_and_named(
+    boss, event, seats, holder, colleague
+):
+    shown = [holds.hold(event, [seats[0].pk, seats[1].pk], by=holder)]
+    let_run_out()
+    holds.hold(event, [seats[1].pk], by=colleague)
+    before = claim_of(seats[1])
+
+    response = release(boss, seats[:2], shown, reason="مشتری رفت")
+
+    assert claim_of(seats[0])["status"] == "available"
+    assert claim_of(seats[1]) == before
+    assert "علی کریمی" in said(response)
+
+
+def test_garbage_for_a_token_ends_nothing(boss, event, seats, holder):
+    holds.hold(event, [seats[0].pk], by=holder)
+
+    assert release(boss, seats[:1], ["garbage"], reason="x").status_code == 200
+
+    assert claim_of(seats[0])["status"] == "locked"
+
+
+def test_clearing_touches_only_what_ran_out(page, event, seats, holder, colleague):
+    holds.hold(event, [seats[0].pk], by=holder)
+    let_run_out()
+    holds.hold(event, [seats[1].pk], by=colleague)
+
+    act(page, "clear_run_out", seats)
+
+    assert [claim_of(seat)["status"] for seat in seats] == ["available", "locked", "available"]
+
+
+@pytest.mark.parametrize("action", ["release_lock", "block", "unblock"])
+def test_the_box_office_can_not_end_others_holds_or_block(page, event, seats, colleague, action):
+    holds.hold(event, [seats[0].pk], by=colleague)
+    before = claim_of(seats[0])
+
+    act(page, action, seats, confirmed="yes", hold_id=[before["hold_id"]], reason="x")
+
+    assert claim_of(seats[0]) == before
+    assert claim_of(seats[1])["status"] == "available"
+    assert not claim_of(seats[1])["blocked"]
+
+
+def test_free_seats_are_blocked_with_a_reason_and_unblocked(boss, event, seats, holder):
+    holds.hold(event, [seats[0].pk], by=holder)
+
+    act(boss, "block", seats, confirmed="yes", reason="")
+    assert not event.seats.filter(blocked=True).exists()
+    act(boss, "block", seats, confirmed="yes", reason="دوربین")
+    assert [claim_of(seat)["block_reason"] for seat in seats] == ["", "دوربین", "دوربین"]
+    act(boss, "unblock", seats)
+
+    assert not event.seats.filter(blocked=True).exists()
+    assert claim_of(seats[0])["status"] == "locked"
