@@ -37,9 +37,10 @@ LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is taken for another
 
 def new_draft_number():
     """Return a temporary number that nobody else has: the day, and chance instead of a counter,
-    so that drafts never wait for each other."""
+    so that drafts never wait for each other. It begins with a letter: digits in front of Latin
+    letters would change places with them in a Persian sentence."""
     day = jalali_ascii(timezone.localdate()).replace("/", "")[2:]
-    return f"{day}-{''.join(secrets.choice(LETTERS) for _place in range(6))}"
+    return f"D{day}-{''.join(secrets.choice(LETTERS) for _place in range(6))}"
 
 
 def person(label):

@@ -98,7 +98,8 @@ def test_temporary_numbers_hold_the_day_and_no_letter_that_looks_like_a_digit():
     numbers = {new_draft_number() for _number in range(500)}
 
     assert len(numbers) == 500
-    assert not set("".join(number[7:] for number in numbers)) & set("01OIL")
+    assert not set("".join(number[8:] for number in numbers)) & set("01OIL")
+    assert {number[0] for number in numbers} == {"D"}  # digits in front would turn round
 
 
 def test_a_temporary_number_is_given_once_in_a_type(db):
