@@ -200,6 +200,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.lookup("LOG_LEVEL", "INFO")},
     "loggers": {
         "urllib3": {"level": "INFO"},  # its DEBUG lines hold whole addresses
+        "axes": {"level": "WARNING"},  # each login is in its own table
         "django-q": {"level": "WARNING"},  # else two lines for each task, and more at each start
     },
 }
