@@ -3,9 +3,10 @@
 import ipaddress
 
 from django.conf import settings
+from django.http import HttpRequest
 
 
-def client_address(request):
+def client_address(request: HttpRequest) -> str | None:
     """Return the address of whoever asks.
 
     Behind ``PROXIES`` proxies that is the one that the outermost of them wrote, counted from the

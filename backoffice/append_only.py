@@ -63,7 +63,7 @@ def opened(table):
             protect(table)
 
 
-def is_protected(table):
+def is_protected(table: str) -> bool:
     """Return whether the triggers of a table are there."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

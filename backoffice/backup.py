@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 from django.db import connection
@@ -28,12 +29,12 @@ REMEMBERED = "office.env"
 MEDIA = "media/"
 
 
-def back_up():
+def back_up() -> Path:
     """Write a backup, while the office runs; return its path. A broken-off one leaves no file."""
     BACKUPS.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = BACKUPS / f"office-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz"
-    with tempfile.TemporaryDirectory(dir=BACKUPS, prefix="unfinished-") as folder:
-        folder = Path(folder)
+    with tempfile.TemporaryDirectory(dir=BACKUPS, prefix="unfinished-") as name:
+        folder = Path(name)
         dump = folder / DUMPS[connection.vendor]
         {"sqlite": _dump_sqlite, "postgresql": _dump_postgresql}[connection.vendor](dump)
         names = environment.SECRET_NAMES
@@ -50,12 +51,12 @@ def back_up():
     return path
 
 
-def _write(path, values):
+def _write(path: Path, values: dict[str, str]) -> None:
     path.touch(mode=0o600)
     path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
 
-def _dump_sqlite(path):
+def _dump_sqlite(path: Path) -> None:
     source = sqlite3.connect(connection.settings_dict["NAME"], timeout=30)
     target = sqlite3.connect(path)
     source.backup(target)
@@ -66,11 +67,11 @@ def _dump_sqlite(path):
         raise NotReady(f"The database is damaged, there is no new backup: {verdict}.")
 
 
-def _dump_postgresql(path):
+def _dump_postgresql(path: Path) -> None:
     _run_postgresql("pg_dump", "--format=custom", f"--file={path}")
 
 
-def _run_postgresql(program, *arguments):
+def _run_postgresql(program: str, *arguments: str) -> None:
     """Run a program of PostgreSQL on the office's database; the password stays off its line."""
     database = connection.settings_dict
     # Not the address of the open connection: that names options of the driver's own libpq.
@@ -92,7 +93,7 @@ def _run_postgresql(program, *arguments):
         raise NotReady(f"{program} failed: {done.stderr.strip().splitlines()[-1]}.")
 
 
-def find_program(name):
+def find_program(name: str) -> str:
     """Return the path of a program of PostgreSQL, of the newest version where there are several."""
     versions = Path("/usr/lib/postgresql").glob(f"*/bin/{name}")
     newest = max(versions, key=lambda path: int(path.parts[-3]), default=None)
@@ -102,7 +103,7 @@ def find_program(name):
     return str(found)
 
 
-def restore(path, *, replace=False):
+def restore(path: str, *, replace: bool = False) -> Path | None:
     """Put a backup in the place of an empty database; return what was there, backed up, or None.
 
     Refuses a database that holds anything, unless ``replace`` is given: then it is backed up
@@ -130,14 +131,14 @@ def restore(path, *, replace=False):
     return before
 
 
-def _opened(path):
+def _opened(path: str) -> tarfile.TarFile:
     try:
         return tarfile.open(path, "r:gz")
     except (OSError, tarfile.TarError, EOFError) as problem:
         raise NotReady(f"{path} is no backup that can be read: {problem}.") from problem
 
 
-def _require_fitting(archive, path):
+def _require_fitting(archive: tarfile.TarFile, path: str) -> None:
     try:
         names = set(archive.getnames())
     except (OSError, tarfile.TarError, EOFError) as problem:
@@ -151,12 +152,13 @@ def _require_fitting(archive, path):
             raise NotReady(f"{name} is set in the environment and differs from the backup's.")
 
 
-def _read(archive, name):
-    lines = archive.extractfile(name).read().decode().splitlines()
+def _read(archive: tarfile.TarFile, name: str) -> dict[str, str]:
+    with _content(archive, name) as file:
+        lines = file.read().decode().splitlines()
     return dict(line.split("=", 1) for line in lines)
 
 
-def _restore_secrets(archive):
+def _restore_secrets(archive: tarfile.TarFile) -> None:
     known = environment.read_file(environment.SECRETS_FILE)
     restored = _read(archive, SECRETS)
     if known and known != restored:
@@ -165,12 +167,18 @@ def _restore_secrets(archive):
     _write(environment.REMEMBERED_FILE, _read(archive, REMEMBERED))
 
 
-def _extract(archive, name, path):
-    with path.open("wb") as file:
-        shutil.copyfileobj(archive.extractfile(name), file)
+def _extract(archive: tarfile.TarFile, name: str | tarfile.TarInfo, path: Path) -> None:
+    with path.open("wb") as file, _content(archive, name) as content:
+        shutil.copyfileobj(content, file)
 
 
-def _empty():
+def _content(archive: tarfile.TarFile, name: str | tarfile.TarInfo) -> IO[bytes]:
+    content = archive.extractfile(name)
+    assert content is not None, f"{name} is a file"
+    return content
+
+
+def _empty() -> None:
     if connection.vendor == "sqlite":
         remove_sqlite()
     else:
@@ -178,18 +186,18 @@ def _empty():
             cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
 
-def _load_sqlite(dump):
+def _load_sqlite(dump: Path) -> None:
     remove_sqlite()
     dump.replace(connection.settings_dict["NAME"])
 
 
-def _load_postgresql(dump):
+def _load_postgresql(dump: Path) -> None:
     _run_postgresql(
         "pg_restore", "--no-owner", "--no-privileges", "--single-transaction", str(dump)
     )
 
 
-def _restore_media(archive):
+def _restore_media(archive: tarfile.TarFile) -> None:
     for member in archive.getmembers():
         inside = Path(member.name).relative_to(MEDIA) if member.name.startswith(MEDIA) else None
         if member.isfile() and inside and ".." not in inside.parts:

@@ -1,10 +1,12 @@
 """What must hold before the office starts; every ``manage.py`` command asks."""
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.admin.sites import all_sites
-from django.core.checks import Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 from django.utils.module_loading import import_string
 
@@ -15,13 +17,16 @@ from backoffice.imports import LockAwareResource
 from backoffice.locks import EditableModel
 from backoffice.schedules import SCHEDULED_TASKS
 
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
 BEATS_IN_A_TIMEOUT = 2.5
 
 
 @register
-def check_sqlite(app_configs=None, **kwargs):
+def check_sqlite(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """SQLite loses writes under load without a write-ahead log and immediate transactions."""
-    faults = []
+    faults: list[CheckMessage] = []
     for alias, database in settings.DATABASES.items():
         if database["ENGINE"] != "django.db.backends.sqlite3":
             continue
@@ -45,24 +50,24 @@ def check_sqlite(app_configs=None, **kwargs):
     return faults
 
 
-def longest_wait(cluster):
+def longest_wait(cluster: Mapping[str, Any]) -> int:
     """Return after how many seconds a task of a cluster has certainly ended, waiting included.
 
     Taken from the table, it waits in memory behind ``queue_limit`` others and ``bulk`` that are
     on their way there, each of which may take its whole ``timeout``; then it runs itself.
     """
     waiting = cluster["queue_limit"] + cluster.get("bulk", 1)
-    return (math.ceil(waiting / cluster["workers"]) + 1) * cluster["timeout"]
+    return int((math.ceil(waiting / cluster["workers"]) + 1) * cluster["timeout"])
 
 
 @register
-def check_queue(app_configs=None, **kwargs):
+def check_queue(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A task that outlives ``retry`` is handed out a second time while it waits or runs."""
     main = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
     clusters = {"main": main} | {
         name: main | values for name, values in settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).items()
     }
-    faults = []
+    faults: list[CheckMessage] = []
     for name, cluster in clusters.items():
         needed = {"workers", "timeout", "retry", "queue_limit"}
         unset = sorted(key for key in needed if not cluster.get(key))
@@ -83,9 +88,9 @@ def check_queue(app_configs=None, **kwargs):
 
 
 @register
-def check_guards(app_configs=None, **kwargs):
+def check_guards(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Every admin, inline and import that writes an editable document goes through its lock."""
-    faults = []
+    faults: list[CheckMessage] = []
     for site in all_sites:
         for model, model_admin in site._registry.items():
             if issubclass(model, EditableModel):
@@ -99,8 +104,8 @@ def check_guards(app_configs=None, **kwargs):
     return faults
 
 
-def _faults_of_admin(model_admin):
-    faults = []
+def _faults_of_admin(model_admin: "ModelAdmin[Any]") -> list[CheckMessage]:
+    faults: list[CheckMessage] = []
     if not _stands_leftmost(type(model_admin)):
         faults.append(_fault(model_admin, "needs EditLockAdminMixin as its leftmost base", 4))
     faults += [
@@ -117,7 +122,7 @@ def _faults_of_admin(model_admin):
     return faults
 
 
-def _stands_leftmost(admin_class):
+def _stands_leftmost(admin_class: type) -> bool:
     if not issubclass(admin_class, EditLockAdminMixin):
         return False
     bases = admin_class.__mro__
@@ -127,7 +132,7 @@ def _stands_leftmost(admin_class):
     )
 
 
-def _fault(model_admin, what, number):
+def _fault(model_admin: "ModelAdmin[Any]", what: str, number: int) -> CheckMessage:
     return Error(
         f"{type(model_admin).__name__} {what}.",
         hint="docs/locks.md tells how an admin takes part in the locks.",
@@ -137,9 +142,9 @@ def _fault(model_admin, what, number):
 
 
 @register
-def check_schedules(app_configs=None, **kwargs):
+def check_schedules(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A schedule whose function is missing would fail at every turn, and nobody would see."""
-    faults = []
+    faults: list[CheckMessage] = []
     for task in SCHEDULED_TASKS.values():
         try:
             import_string(task.function)
@@ -155,7 +160,7 @@ def check_schedules(app_configs=None, **kwargs):
 
 
 @register
-def check_beats(app_configs=None, **kwargs):
+def check_beats(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A lock that lives hardly longer than a beat is lost by one late beat."""
     needed = BEATS_IN_A_TIMEOUT * settings.EDIT_LOCK_BEAT_SECONDS
     if needed <= settings.EDIT_LOCK_TIMEOUT_MINUTES * 60:
@@ -170,7 +175,7 @@ def check_beats(app_configs=None, **kwargs):
 
 
 @register(Tags.database)
-def check_log(app_configs=None, databases=None, **kwargs):
+def check_log(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A migration that rebuilds the log's table on SQLite drops its triggers without a word.
 
     Asked by ``migrate`` and ``check --database default``; a warning, as the migration that mends

@@ -12,7 +12,9 @@ import base64
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn, overload
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -21,7 +23,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_NAMES = ("SECRET_KEY", "ENCRYPTION_KEYS", "METRICS_TOKEN")
 
 
-def read_file(path):
+def read_file(path: Path) -> dict[str, str]:
     """Return the NAME=value lines of a file as a dict; an absent file is an empty one."""
     if not path.exists():
         return {}
@@ -33,7 +35,11 @@ def read_file(path):
 FILE_VALUES = read_file(BASE_DIR / ".env")
 
 
-def lookup(name, default=None):
+@overload
+def lookup(name: str, default: str) -> str: ...
+@overload
+def lookup(name: str, default: None = None) -> str | None: ...
+def lookup(name: str, default: str | None = None) -> str | None:
     """Return the text given for a name, or the default where it is absent or empty."""
     return os.environ.get(name) or FILE_VALUES.get(name) or default
 
@@ -44,11 +50,11 @@ REMEMBERED_FILE = VAR_DIR / "office.env"
 FILE_VALUES = read_file(REMEMBERED_FILE) | FILE_VALUES
 
 
-def refuse(name, value, allowed):
+def refuse(name: str, value: str | None, allowed: str) -> NoReturn:
     raise ImproperlyConfigured(f"{name}={value}: allowed is {allowed}.")
 
 
-def flag(name, default):
+def flag(name: str, default: Any) -> Any:
     """Return True for yes, False for no."""
     value = lookup(name)
     if value is None:
@@ -58,7 +64,9 @@ def flag(name, default):
     return value.lower() == "yes"
 
 
-def number(name, default, *, low, high, kind=int):
+def number(
+    name: str, default: float, *, low: float, high: float, kind: Callable[[str], float] = int
+) -> Any:
     """Return a number between low and high, both allowed."""
     value = lookup(name)
     if value is None:
@@ -73,12 +81,12 @@ def number(name, default, *, low, high, kind=int):
     return result
 
 
-def words(name, default):
+def words(name: str, default: str) -> list[str]:
     """Return the parts of a comma-separated value."""
     return [part.strip() for part in lookup(name, default).split(",") if part.strip()]
 
 
-def numbers(name, default):
+def numbers(name: str, default: str) -> list[float]:
     """Return a comma-separated list of positive numbers of seconds."""
     parts = words(name, default)
     if not parts or not all(part.replace(".", "", 1).isdigit() for part in parts):
@@ -86,7 +94,7 @@ def numbers(name, default):
     return [float(part) for part in parts]
 
 
-def base_url(name, default):
+def base_url(name: str, default: str) -> str:
     """Return an http(s) address without a path or a slash at its end."""
     value = lookup(name, default).rstrip("/")
     parts = urlsplit(value)
@@ -95,7 +103,7 @@ def base_url(name, default):
     return value
 
 
-def database(name, default_file):
+def database(name: str, default_file: Path) -> dict[str, Any]:
     """Return Django's settings for a database address.
 
     ``sqlite:///absolute/path`` or ``postgres://user:password@host:port/name?option=value``;
@@ -126,7 +134,7 @@ def database(name, default_file):
     }
 
 
-def sqlite(path):
+def sqlite(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
@@ -145,7 +153,7 @@ def sqlite(path):
     }
 
 
-def secret(name):
+def secret(name: str) -> str:
     """Return a secret; raise, naming the command that makes it, where there is none."""
     value = lookup(name) or read_file(SECRETS_FILE).get(name)
     if not value:
@@ -156,7 +164,7 @@ def secret(name):
     return value
 
 
-def make_secrets():
+def make_secrets() -> list[str]:
     """Make the data folder and whichever secrets are missing; return the names made."""
     VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = read_file(SECRETS_FILE)
@@ -176,7 +184,7 @@ def make_secrets():
     return missing
 
 
-def remember(name, value):
+def remember(name: str, value: str) -> None:
     """Keep a value for every later start on this machine; ``.env`` and the environment win."""
     values = read_file(REMEMBERED_FILE) | {name: value}
     text = "".join(f"{name}={value}\n" for name, value in values.items())

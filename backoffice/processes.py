@@ -25,7 +25,10 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from types import FrameType
+from typing import Any
 
 from honcho.colour import get_colours
 from honcho.printer import Message, Printer
@@ -37,7 +40,7 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def leash(parent):
+def leash(parent: int) -> None:
     """Have this process told to stop when its parent is gone, killed ones included (Linux)."""
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -45,10 +48,10 @@ def leash(parent):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Leashed(Process):
+class Leashed(Process):  # type: ignore[misc]  # honcho has no types
     """A line of the Procfile, ended with the office even if that was killed."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._child_ctor = functools.partial(
             Popen, preexec_fn=functools.partial(leash, os.getpid())
@@ -63,21 +66,33 @@ class Office:
     something listens at ``host`` and ``port``, ``greeting`` is printed.
     """
 
-    def __init__(self, commands, *, patience, host, port, greeting, needed_to_the_end=()):
+    def __init__(
+        self,
+        commands: Mapping[str, str],
+        *,
+        patience: float,
+        host: str,
+        port: int,
+        greeting: str,
+        needed_to_the_end: Iterable[str] = (),
+    ) -> None:
         self.commands = commands
         self.patience = patience
         self.address = (host, port)
         self.greeting = greeting
         self.needed_to_the_end = set(needed_to_the_end)
-        self.events = queue.SimpleQueue()  # the one queue that a signal handler may fill
-        self.running = dict.fromkeys(commands)  # name: process id, None until it has started
+        self.events: queue.SimpleQueue[Any] = (
+            queue.SimpleQueue()
+        )  # the one queue that a signal handler may fill
+        # Name: process id, None until it has started.
+        self.running: dict[str, int | None] = dict.fromkeys(commands)
         self.told = 0  # how often to stop
-        self.passed_on = {}  # how often that was passed on, by name
-        self.deadline = None
+        self.passed_on: dict[str, int] = {}  # how often that was passed on, by name
+        self.deadline = 0.0
         self.status = 0
         self.printer = Printer(sys.stdout, width=max(map(len, commands)))
 
-    def run(self):
+    def run(self) -> int:
         for number in STOP_SIGNALS:
             signal.signal(number, lambda number, frame: self.events.put("stop"))
         for (name, command), colour in zip(self.commands.items(), get_colours(), strict=False):
@@ -94,14 +109,14 @@ class Office:
                 self.say(self.greeting)
         return self.status
 
-    def is_open(self):
+    def is_open(self) -> bool:
         try:
             socket.create_connection(self.address, timeout=1).close()
         except OSError:
             return False
         return True
 
-    def handle(self, event):
+    def handle(self, event: Any) -> None:
         if event == "stop":
             self.stop()
         elif event.type == "line":
@@ -116,13 +131,13 @@ class Office:
                 self.say(f"{event.name} ended by itself with status {code}; the office closes.")
                 self.stop()
 
-    def stop(self):
+    def stop(self) -> None:
         self.told += 1
         self.deadline = time.monotonic() + (self.patience if self.told == 1 else KILL_AFTER_SECONDS)
         if self.told == 1:
             self.say("Closing; a running task is finished first (Ctrl-C cuts it off).")
 
-    def pass_on(self):
+    def pass_on(self) -> None:
         """Tell whoever has started and was not told yet; kill who is late."""
         late = time.monotonic() > self.deadline
         if late and self.told == 1:
@@ -140,25 +155,25 @@ class Office:
                 self.passed_on[name] = self.told
                 signal_group(pid, signal.SIGTERM)
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         self.printer.write(Message("line", text, datetime.now(), "office", None))
 
 
-def signal_group(pid, number):
+def signal_group(pid: int, number: int) -> None:
     """Signal a process group; one that is gone is fine."""
     # macOS answers with PermissionError for a group that has ended but was not waited for.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
-def lead(work):
+def lead(work: Callable[[], object]) -> int:
     """Run ``work`` in a child with a session of its own; return the exit status for it.
 
     The child's head gets SIGTERM for whichever signal to stop comes first, its whole group gets
     SIGKILL for a second one, and for whatever is left when the head has ended. 0 means that it
     ended because it was told to.
     """
-    told = []
+    told: list[int] = []
     parent = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # until both sides can answer
     head = os.fork()
@@ -171,7 +186,7 @@ def lead(work):
         work()
         sys.exit(0)
 
-    def pass_on(number, frame):
+    def pass_on(number: int, frame: FrameType | None) -> None:
         told.append(number)
         if len(told) == 1:
             os.kill(head, signal.SIGTERM)

@@ -4,9 +4,11 @@ import contextlib
 import errno
 import socket
 import sqlite3
+from pathlib import Path
 
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import CreateModel
@@ -18,7 +20,7 @@ class NotReady(Exception):
     """The office can't start; the message is one sentence that says what to do."""
 
 
-def require_free_port(host, port, name="PORT"):
+def require_free_port(host: str, port: int, name: str = "PORT") -> None:
     """Refuse an address on which somebody else listens, or which is none of this machine."""
     try:
         family, kind, *_rest, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -35,7 +37,7 @@ def require_free_port(host, port, name="PORT"):
         raise NotReady(f"The office can't listen on {host}, port {port}: {reason}.") from problem
 
 
-def require_database(connection):
+def require_database(connection: BaseDatabaseWrapper) -> None:
     """Refuse a database that can't be reached, is locked, or is not one."""
     if connection.vendor == "sqlite":
         _require_sqlite(connection.settings_dict["NAME"])
@@ -46,7 +48,7 @@ def require_database(connection):
         raise NotReady(f"The database can't be reached: {reason}.") from problem
 
 
-def _require_sqlite(path):
+def _require_sqlite(path: Path | str) -> None:
     # Not over Django's connection: that waits six times as long, for its own PRAGMAs too.
     try:
         probe = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)
@@ -64,12 +66,12 @@ def _require_sqlite(path):
         raise NotReady(f"The place of {path} can't keep a write-ahead log: choose a local disk.")
 
 
-def is_new(connection):
+def is_new(connection: BaseDatabaseWrapper) -> bool:
     """Return whether a database has no table at all."""
     return not connection.introspection.table_names()
 
 
-def require_whole(connection):
+def require_whole(connection: BaseDatabaseWrapper) -> None:
     """Refuse a database that is half-migrated, or was migrated by a newer office."""
     loader = MigrationLoader(connection)
     applied = set(loader.applied_migrations)
@@ -95,7 +97,9 @@ def require_whole(connection):
 _RESTORE = "restore a backup, or remove it when nothing in it is needed"
 
 
-def _tables_out_of_step(connection, loader, applied):
+def _tables_out_of_step(
+    connection: BaseDatabaseWrapper, loader: MigrationLoader, applied: set[tuple[str, str]]
+) -> str:
     """Return in words which tables contradict the record of migrations, '' when none does."""
     present = set(connection.introspection.table_names())
     leaves = [node for node in loader.graph.nodes if node in applied]
@@ -114,13 +118,12 @@ def _tables_out_of_step(connection, loader, applied):
         and not operation.options.get("proxy")
         and operation.options.get("managed", True)
     } - expected
-    missing, early = sorted(expected - present), sorted(early & present)
-    words = [f"missing: {', '.join(missing)}"] if missing else []
-    words += [f"there too early: {', '.join(early)}"] if early else []
+    faults = {"missing": expected - present, "there too early": early & present}
+    words = [f"{what}: {', '.join(sorted(names))}" for what, names in faults.items() if names]
     return "; ".join(words)
 
 
-def unapplied(connection):
+def unapplied(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the migrations that the database still needs, as ``app.name``."""
     loader = MigrationLoader(connection)
     return sorted(
@@ -130,7 +133,7 @@ def unapplied(connection):
     )
 
 
-def require_finished_set_up(connection):
+def require_finished_set_up(connection: BaseDatabaseWrapper) -> None:
     """Refuse a database whose first set-up was broken off: that ends with an administrator."""
     users = get_user_model()
     if users._meta.db_table in connection.introspection.table_names():

@@ -80,7 +80,7 @@ ROLES = {
 }
 
 
-def ensure_roles():
+def ensure_roles() -> None:
     """Create the groups and give them what is missing; raise for a permission that is unknown."""
     known = {
         f"{app}.{codename}": pk

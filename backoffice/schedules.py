@@ -150,7 +150,7 @@ def recorded(task):
     return run
 
 
-def ensure_schedules():
+def ensure_schedules() -> list[str]:
     """Create the schedules that are missing; return their names.
 
     Of one that is there only the function is set right, where the list names another.

@@ -12,6 +12,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -40,7 +41,7 @@ DEMO_PASSWORDS = settings.VAR_DIR / "demo-passwords.txt"
 ADMINISTRATOR = "admin"
 
 
-def set_up(*, tell=print):
+def set_up(*, tell: Callable[[str], object] = print) -> None:
     """Make the database an office, or bring it up to date; raise ``NotReady`` where it can't be.
 
     ``tell`` is called with each line for whoever waits.
@@ -58,7 +59,7 @@ def set_up(*, tell=print):
         _build()
 
 
-def _build():
+def _build() -> None:
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as problem:
@@ -67,7 +68,7 @@ def _build():
     ensure_schedules()
 
 
-def _first_time(tell):
+def _first_time(tell: Callable[[str], object]) -> None:
     tell("Setting up a new office; this happens once.")
     demo = connection.vendor == "sqlite" if settings.DEMO is None else settings.DEMO
     try:
@@ -87,14 +88,14 @@ def _first_time(tell):
     tell(f"It is shown this once; `manage.py changepassword {ADMINISTRATOR}` sets another.")
 
 
-def remove_sqlite():
+def remove_sqlite() -> None:
     """Remove the SQLite database, with the files beside it that would spoil a next one."""
     connection.close()
     for suffix in ("", "-wal", "-shm"):
         Path(f"{connection.settings_dict['NAME']}{suffix}").unlink(missing_ok=True)
 
 
-def load_demo(tell):
+def load_demo(tell: Callable[[str], object]) -> None:
     """Fill a new office with the demo: an account for each role, then each app's own data."""
     make_demo_staff()
     tell(f"Accounts of the demo office and their passwords: {DEMO_PASSWORDS}")
@@ -108,7 +109,7 @@ def load_demo(tell):
             raise NotReady(f"The demo office could not be loaded: {name} failed.")
 
 
-def make_demo_staff():
+def make_demo_staff() -> None:
     """Make one member of staff for each role; their passwords go into a file and nowhere else."""
     lines = []
     for role, (username, first_name, last_name) in DEMO_STAFF.items():
@@ -128,7 +129,7 @@ def make_demo_staff():
 
 
 @contextlib.contextmanager
-def _alone():
+def _alone() -> Iterator[None]:
     """Keep a second start on this machine out until the set-up is done."""
     with (settings.VAR_DIR / "set-up.lock").open("w") as file:
         try:
@@ -138,7 +139,7 @@ def _alone():
         yield
 
 
-def collect_static():
+def collect_static() -> bool:
     """Collect and compress the static files, unless none changed; return whether it was done."""
     digest = hashlib.sha256()
     for finder in get_finders():
