@@ -199,8 +199,12 @@ class Seat(models.Model):
         verbose_name=_("account of the holder"),
     )
     # Beside the account, which can be deleted while the seat is held.
-    locked_by_name = models.CharField(_("holder"), max_length=150, editable=False)
-    held_since = models.DateTimeField(_("held since"), null=True, editable=False)
+    locked_by_name = models.CharField(
+        pgettext_lazy("seat", "holder"), max_length=150, editable=False
+    )
+    held_since = models.DateTimeField(
+        pgettext_lazy("seat", "held since"), null=True, editable=False
+    )
     hold_id = models.UUIDField(_("hold"), null=True, editable=False)
     reservation = models.ForeignKey(
         Reservation,
