@@ -40,7 +40,7 @@ test: lint
 	@echo "== Migrations"
 	@$(SQLITE) $(MANAGE) makemigrations --check
 	@echo "== Persian catalogue"
-	@$(SQLITE) $(PYTEST) tests/backoffice/test_catalogue.py
+	@$(SQLITE) $(PYTEST) tests/test_catalogue.py
 	@echo "== Suite on SQLite"
 	@$(SQLITE) $(PYTEST) $(SUITE)
 	@echo "== Real processes on SQLite"
