@@ -4,6 +4,7 @@
 # make prove        what takes longer than a test may: all storms, benchmarks
 # make backup       database and secrets, while the office runs
 # make restore FILE=var/backups/office-20261122T101500Z.tar.gz
+# make pictures     the pictures of the README, from the demo office
 # make lint, make messages, make clean
 
 PYTHON := .venv/bin/python
@@ -15,7 +16,7 @@ POSTGRESQL := VAR_DIR="$(TEST_DIR)" $(PYTHON) -m tests.postgresql
 PYTEST := $(PYTHON) -m pytest -q
 SUITE := -n 2 -m "not browser and not processes and not storm and not benchmark"
 
-.PHONY: run run-dev backup restore test prove lint messages clean environment development
+.PHONY: pictures run run-dev backup restore test prove lint messages clean environment development
 
 run: environment
 	@exec $(MANAGE) run_office
@@ -55,6 +56,9 @@ test: lint
 prove: development
 	@$(SQLITE) $(PYTEST) -s -m "storm or benchmark"
 	@$(POSTGRESQL) $(PYTEST) -s -m "storm or benchmark"
+
+pictures: development
+	@PICTURES="$(CURDIR)/docs/images" $(SQLITE) $(PYTEST) tests/browser/test_pictures.py
 
 lint: development
 	@echo "== Lint and format"
