@@ -5,8 +5,7 @@ import datetime
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils import formats, timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -99,8 +98,8 @@ class DateFilter(admin.DateFieldListFilter):
                 "query_string": changelist.get_query_string(),
                 "display": _t("From %(first)s to %(last)s")
                 % {
-                    "first": date_format(first) if first else "…",
-                    "last": date_format(last) if last else "…",
+                    "first": formats.date_format(first) if first else "…",
+                    "last": formats.date_format(last) if last else "…",
                 },
             }
 

@@ -1,4 +1,5 @@
 import datetime
+import sys
 from decimal import Decimal
 
 import pytest
@@ -86,3 +87,16 @@ def test_yes_and_no_are_read_aloud_in_persian():
         icons = [admin_list._boolean_icon(value) for value in (True, False, None)]
 
     assert [icon.split('alt="')[1] for icon in icons] == ['بله">', 'خیر">', 'نامعلوم">']
+
+
+def test_no_module_of_ours_took_a_display_function_before_it_was_wrapped():
+    ours = ("backoffice", "inventory", "reservations", "orders")
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ours]
+    taken = [
+        (module.__name__, name)
+        for module in modules
+        for name in ("date_format", "time_format", "number_format")
+        if hasattr(module, name) and not hasattr(getattr(module, name), "__wrapped__")
+    ]
+
+    assert taken == []

@@ -44,9 +44,10 @@ def test_months_and_years_are_jalali():
 
 
 def test_a_typed_range_holds_both_of_its_days(shown):
-    _page, names = shown(date_joined__from="۱۴۰۵/۰۹/۰۱", date_joined__to="1405-09-30")
+    page, names = shown(date_joined__from="۱۴۰۵/۰۹/۰۱", date_joined__to="1405-09-30")
 
     assert names == {"first", "last"}
+    assert "از \u2066۱۴۰۵/۰۹/۰۱\u2069 تا \u2066۱۴۰۵/۰۹/۳۰\u2069" in page.content.decode()
     assert shown(date_joined__to="1405/08/30")[1] == {"before"}
 
 
