@@ -164,12 +164,13 @@ class EditableModel(models.Model):
         loaded = {
             field.attname for field in self._meta.concrete_fields
         } - self.get_deferred_fields()
-        names = update_fields or [
-            field.name
-            for field in self._meta.concrete_fields
-            if field.attname in loaded and not field.primary_key and not field.generated
-        ]
-        written = [name for name in names if name not in GUARD_FIELDS]
+        if update_fields is None:
+            update_fields = [
+                field.name
+                for field in self._meta.concrete_fields
+                if field.attname in loaded and not field.primary_key and not field.generated
+            ]
+        written = [name for name in update_fields if name not in GUARD_FIELDS]
         return super().save(*args, force_insert=force_insert, update_fields=written, **kwargs)
 
 
@@ -224,8 +225,13 @@ def look(model, pk, *, by, token, version):
     For a page that wants to name the reason before the form's own errors hide it.
     """
     found = read(model, pk)
-    own = found and found.live and found.key == fingerprint(token)
+    own = found and found.live and _is_own(found, by, token)
     return _why_not(found, by=by, version=version, own=own)
+
+
+def _is_own(lock, by, token):
+    # A tab keeps its token when another person logs in there: a token alone is nobody's claim.
+    return lock.holder_id == by.pk and lock.key == fingerprint(token)
 
 
 def held(rows):
@@ -243,7 +249,7 @@ def require(model, pk, *, by, token, version, source=LockEvent.Source.PAGE):
     """
     assert connection.in_atomic_block, "a save is let through inside its own transaction"
     same = model._default_manager.filter(pk=pk, version=version)
-    mine = same.live().filter(editing_session_key=fingerprint(token))
+    mine = same.live().filter(editing_session_key=fingerprint(token), editing_by=by)
     if mine.update(editing_last_seen_at=database_now(), version=F("version") + 1) == 1:
         return token
     return _take(model, pk, by=by, version=version, own_token=token, source=source, save=True)
@@ -254,7 +260,7 @@ def _take(model, pk, *, by, version, own_token, source, save=False):
     with transaction.atomic():
         while True:
             found = read(model, pk)
-            own = found and found.key == fingerprint(own_token)
+            own = found and _is_own(found, by, own_token)
             refusal = _why_not(found, by=by, version=version, own=own)
             if refusal:
                 raise refusal
@@ -307,10 +313,12 @@ def _ran_out(found, target, source):
 
 
 def release(model, pk, *, token, by, source=LockEvent.Source.PAGE):
-    """Give a live lock back; return False where the token's lock is gone."""
+    """Give one's own live lock back; return False where the token's lock is gone."""
     with transaction.atomic():
         found = read(model, pk)
-        mine = model._default_manager.live().filter(pk=pk, editing_session_key=fingerprint(token))
+        mine = model._default_manager.live().filter(
+            pk=pk, editing_session_key=fingerprint(token), editing_by=by
+        )
         if mine.update(**UNLOCKED) != 1:
             return False
         audit.record(

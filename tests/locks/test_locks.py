@@ -187,6 +187,19 @@ def test_a_save_under_ones_own_lock_goes_through_and_counts_the_version_up(recei
     assert receipt.version == 2
 
 
+def test_the_token_of_another_person_opens_nothing(receipt, holder, colleague):
+    token = take(receipt, holder)
+
+    with pytest.raises(locks.Refused):
+        take(receipt, colleague, own_token=token)
+    with pytest.raises(locks.Refused):
+        save(receipt, colleague, token)
+    assert not locks.release(ReceiptPermanent, receipt.pk, token=token, by=colleague)
+
+    receipt.refresh_from_db()
+    assert (receipt.editing_by, receipt.version, len(events())) == (holder, 1, 1)
+
+
 def test_a_save_of_a_free_unchanged_document_takes_the_lock_silently(receipt, holder):
     token = save(receipt, holder, "")
 
@@ -347,6 +360,14 @@ def test_naming_a_guard_column_in_update_fields_does_not_write_it(receipt, holde
 
     receipt.refresh_from_db()
     assert (receipt.editing_by, receipt.description) == (None, "شرح تازه")
+
+
+def test_naming_no_column_in_update_fields_writes_none(receipt):
+    before = ReceiptPermanent.objects.values().get(pk=receipt.pk)
+    receipt.description = "شرح تازه"
+    receipt.save(update_fields=[])
+
+    assert ReceiptPermanent.objects.values().get(pk=receipt.pk) == before
 
 
 def test_a_copy_of_a_locked_document_starts_unlocked(receipt, holder):
