@@ -8,10 +8,11 @@ from functools import partial
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
-from django.http import HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpResponseRedirect, JsonResponse
 from django.urls import path, reverse
 from django.utils import formats
 from django.utils.html import format_html
@@ -26,8 +27,8 @@ from backoffice.lock_actions import (
     EditingFilter,
     clear_stale_locks,
     delete_unlocked,
+    refuse_held,
     release_locks,
-    tell_held,
 )
 
 
@@ -120,6 +121,9 @@ class EditLockAdminMixin:
     def take_view(self, request, object_id):
         """Take the lock for a page: 200 with the token, or 409 with the reason in words."""
         pk = self._lockable(request, object_id)
+        obj = self.get_object(request, unquote(object_id))
+        if obj and not self.has_change_permission(request, obj):  # a posted one is for reading
+            raise PermissionDenied
         try:
             token = locks.acquire(
                 self.model,
@@ -150,15 +154,25 @@ class EditLockAdminMixin:
     def _lockable(self, request, object_id):
         if not super().has_change_permission(request):
             raise PermissionDenied
-        return unquote(object_id)
+        pk = self._key(object_id)
+        if pk is None:
+            raise Http404
+        return pk
+
+    def _key(self, object_id):
+        """Return the key in an address, None where it can be none."""
+        try:
+            return self.opts.pk.to_python(unquote(object_id))
+        except ValidationError:
+            return None
 
     def has_change_permission(self, request, obj=None):
         allowed = super().has_change_permission(request, obj)
         return allowed and not (request.method == "GET" and held_by_another(request, obj))
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
-        if obj is not None and obj.pk and super().has_change_permission(request, obj):
-            lock = held_by_another(request, obj)
+        lock = held_by_another(request, obj) if obj is not None and obj.pk else None
+        if lock or (obj is not None and obj.pk and self.has_change_permission(request, obj)):
             context["edit_lock"] = self._page_lock(request, obj, lock)
             if lock:
                 context["show_delete"] = False
@@ -183,9 +197,9 @@ class EditLockAdminMixin:
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         view = partial(super().changeform_view, request, object_id, form_url, extra_context)
-        if request.method != "POST" or object_id is None:
+        pk = None if object_id is None else self._key(object_id)
+        if request.method != "POST" or pk is None or not super().has_change_permission(request):
             return view()
-        pk = unquote(object_id)
         refused = locks.look(
             self.model,
             pk,
@@ -236,11 +250,12 @@ class EditLockAdminMixin:
         try:
             obj = self.get_object(request, unquote(object_id))
             lock = held_by_another(request, obj)
-            if lock:
+            if lock and self.has_delete_permission(request, obj):
                 raise locks.Refused("held", lock)
             return super().delete_view(request, object_id, extra_context)
         except locks.Refused as refused:
-            locks.record_refusal(self.model, unquote(object_id), refused, by=request.user)
+            if request.method == "POST":  # who only looks at the question was refused nothing
+                locks.record_refusal(self.model, obj.pk, refused, by=request.user)
             self.message_user(request, refused.message, messages.ERROR)
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
@@ -258,13 +273,14 @@ class EditLockAdminMixin:
         with transaction.atomic():
             workable, held = locks.split(queryset, by=request.user)
             super().delete_queryset(request, workable)
-        if held:
-            tell_held(self, request, held)
+        refuse_held(self, request, held)
 
     # Bulk actions
 
     def get_actions(self, request):
         actions = super().get_actions(request)
+        if IS_POPUP_VAR in request.GET:  # where one row is chosen for a field
+            return actions
         if "delete_selected" in actions:
             _function, name, description = actions["delete_selected"]
             actions["delete_selected"] = (delete_unlocked, name, description)
@@ -282,7 +298,7 @@ class EditLockAdminMixin:
 def posted_version(request, name="editing_version"):
     """Return the version that the page was loaded with; 0, which no document has, without one."""
     text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def refusing(form, refused):

@@ -104,7 +104,7 @@ def event(kind, action, target, *, source, by=None, holder=None, **details):
         action=action,
         source=source,
         target_model=model._meta.label,
-        target_id=str(pk),
+        target_id=str(pk)[:40],
         target_name=name[:200],
         actor_id=actor_id,
         actor_name=actor_name[:150],

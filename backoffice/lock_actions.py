@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from backoffice import locks
+from backoffice.audit import LockEvent
 
 
 class EditingFilter(admin.SimpleListFilter):
@@ -39,10 +40,26 @@ def tell_held(modeladmin, request, held):
     )
 
 
+def refuse_held(modeladmin, request, held):
+    """Record that bulk work was refused these documents, after its transaction, and tell so."""
+    for lock in held:
+        locks.record_refusal(
+            modeladmin.model,
+            lock.pk,
+            locks.Refused("held", lock),
+            by=request.user,
+            source=LockEvent.Source.BULK,
+        )
+    if held:
+        tell_held(modeladmin, request, held)
+
+
 def delete_unlocked(modeladmin, request, queryset):
     """Delete what nobody else is editing, and say what was left out."""
     held = [lock for lock in locks.held(queryset) if lock.holder_id != request.user.pk]
-    if held:
+    if request.POST.get("post"):
+        refuse_held(modeladmin, request, held)
+    elif held:
         tell_held(modeladmin, request, held)
     free = queryset.exclude(pk__in=[lock.pk for lock in held])
     return delete_selected(modeladmin, request, free) if free.exists() else None
