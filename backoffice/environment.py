@@ -32,7 +32,8 @@ def read_file(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
 
 
-FILE_VALUES = read_file(BASE_DIR / ".env")
+CHOSEN_VALUES = read_file(BASE_DIR / ".env")
+FILE_VALUES = CHOSEN_VALUES
 
 
 @overload
@@ -47,7 +48,7 @@ def lookup(name: str, default: str | None = None) -> str | None:
 VAR_DIR = Path(lookup("VAR_DIR", str(BASE_DIR / "var"))).resolve()
 SECRETS_FILE = VAR_DIR / "secrets.env"
 REMEMBERED_FILE = VAR_DIR / "office.env"
-FILE_VALUES = read_file(REMEMBERED_FILE) | FILE_VALUES
+FILE_VALUES = read_file(REMEMBERED_FILE) | CHOSEN_VALUES
 
 
 def refuse(name: str, value: str | None, allowed: str) -> NoReturn:
@@ -178,9 +179,12 @@ def make_secrets() -> list[str]:
             for name in missing
         }
         text = "".join(f"{name}={value}\n" for name, value in (known | made).items())
-        descriptor = os.open(SECRETS_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # Beside it first: broken off in the middle, it must not take the known secrets along.
+        unfinished = SECRETS_FILE.with_name("secrets.env.unfinished")
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+        unfinished.replace(SECRETS_FILE)
     return missing
 
 
@@ -189,7 +193,7 @@ def remember(name: str, value: str) -> None:
     values = read_file(REMEMBERED_FILE) | {name: value}
     text = "".join(f"{name}={value}\n" for name, value in values.items())
     REMEMBERED_FILE.write_text(text, encoding="utf-8")
-    FILE_VALUES.setdefault(name, value)
+    FILE_VALUES.update({name: value} | CHOSEN_VALUES)
 
 
 if __name__ == "__main__":

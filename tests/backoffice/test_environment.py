@@ -105,6 +105,29 @@ def test_the_environment_wins_over_what_was_remembered(monkeypatch, tmp_path):
     assert environment.flag("SIMULATOR", False) is False
 
 
+def test_what_a_new_office_remembers_holds_at_once_over_what_an_old_one_did(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "REMEMBERED_FILE", tmp_path / "office.env")
+    monkeypatch.setattr(environment, "FILE_VALUES", {"SIMULATOR": "yes"})
+    environment.remember("SIMULATOR", "no")
+    assert environment.flag("SIMULATOR", True) is False
+    assert environment.read_file(tmp_path / "office.env") == {"SIMULATOR": "no"}
+
+
+def test_what_is_remembered_never_wins_over_the_file_of_the_operator(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "REMEMBERED_FILE", tmp_path / "office.env")
+    monkeypatch.setattr(environment, "CHOSEN_VALUES", {"SIMULATOR": "no"})
+    monkeypatch.setattr(environment, "FILE_VALUES", {"SIMULATOR": "no"})
+    environment.remember("SIMULATOR", "yes")
+    assert environment.flag("SIMULATOR", True) is False
+
+
+def test_a_broken_off_making_of_secrets_leaves_those_that_were_there(tmp_path):
+    (tmp_path / "secrets.env").write_text("ENCRYPTION_KEYS=known\n")
+    (tmp_path / "secrets.env.unfinished").mkdir()  # as if the disk were full
+    assert run(tmp_path, "-m", "backoffice.environment").returncode == 1
+    assert (tmp_path / "secrets.env").read_text() == "ENCRYPTION_KEYS=known\n"
+
+
 def test_a_broken_secret_is_an_error_of_the_configuration(monkeypatch, tmp_path):
     monkeypatch.setattr(environment, "SECRETS_FILE", tmp_path / "secrets.env")
     monkeypatch.setattr(environment, "FILE_VALUES", {})
