@@ -33,7 +33,7 @@ restore: environment
 
 test: lint
 	@echo "== Types"
-	@$(PYTHON) -m mypy
+	@$(SQLITE) $(PYTHON) -m mypy
 	@echo "== The apps know nothing of each other"
 	@.venv/bin/lint-imports
 	@echo "== Settings of production"
