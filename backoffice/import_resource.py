@@ -253,7 +253,8 @@ class OfficeResource(resources.ModelResource):
         into words what the database refuses.
         """
         errors = dict(import_validation_errors or {})
-        found = {f.name for f in instance._meta.fields if f.is_relation and f.is_cached(instance)}
+        relations = (f for f in instance._meta.fields if f.is_relation and f.is_cached(instance))
+        found = {f.name for f in relations if getattr(instance, f.attname) is not None}
         judged(errors, instance.clean_fields, exclude=found | set(errors))
         judged(errors, instance.clean)
         if errors:

@@ -97,7 +97,7 @@ class ProductOrderResource(OfficeResource):
         if not instance.external_key:  # by it the same file brings no order twice
             needed = ProductOrder._meta.get_field("external_key").error_messages["blank"]
             raise ValidationError({"external_key": ValidationError(needed, code="blank")})
-        if instance._state.adding:
+        if instance._state.adding and instance.package_id:
             instance.price = instance.package.price
 
     def before_save_instance(self, instance, row, **kwargs):

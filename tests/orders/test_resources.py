@@ -59,6 +59,14 @@ def test_one_wrong_row_keeps_the_whole_file_out(row):
     assert ProductOrder.objects.count() == 0
 
 
+@pytest.mark.parametrize(("place", "column"), [(0, "فروشگاه"), (2, "بسته")])
+def test_an_empty_cell_that_must_be_filled_is_told_by_its_column(row, place, column):
+    result = bring((*row[:place], "", *row[place + 1 :]))
+    [message] = messages(result)
+    assert f"ستون «{column}» خالی است" in message
+    assert ProductOrder.objects.count() == 0
+
+
 def test_an_order_without_a_number_of_the_tenant_is_refused(row):
     result = bring((row[0], "", *row[2:]))
     assert len(messages(result)) == 1
