@@ -25,6 +25,7 @@ from orders.addresses import ForbiddenAddress, GuardedTransport
 CONNECTIONS = 8  # at once, of one process
 ANSWER_MAXIMUM_BYTES = 100_000
 KEPT = 500  # characters of a text that is kept
+LONGEST_PAUSE = 86_400.0  # seconds that a provider may ask us to wait
 # Statuses that a server gives without handing the request on: certainly nothing was placed.
 REFUSING = frozenset({400, 401, 403, 404, 405, 410})
 
@@ -160,6 +161,7 @@ def _read(response: requests.Response, deadline: float) -> str:
 
 
 def _decode(body: bytes) -> str:
+    body = body.replace(b"\0", b"")  # PostgreSQL keeps no text with such a byte
     try:
         return body.decode()
     except UnicodeDecodeError:
@@ -167,9 +169,10 @@ def _decode(body: bytes) -> str:
 
 
 def _seconds(value: str) -> float | None:
-    if value.isdigit():
-        return float(value)
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_PAUSE)
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError):
         return None
+    return min(max(seconds, 0.0), LONGEST_PAUSE)

@@ -83,7 +83,10 @@ class ProviderAdapter:
         raise NotImplementedError
 
     def read_status(self, text: str) -> dict[str, Any]:
-        """Return what an answer to a question means, or raise ``ProviderFailure``."""
+        """Return what an answer to a question means, or raise ``ProviderFailure``.
+
+        ``secret`` is what of the answer must not be kept in words, where it is not ``pinCode``.
+        """
         raise NotImplementedError
 
     def mapped(self, payload: dict[str, Any]) -> dict[str, str]:
@@ -101,7 +104,7 @@ class ProviderAdapter:
         """Return the masked request; raise ``Misconfigured`` where there can be none."""
         try:
             request = self.order_request(creds, provider_package_id, payload)
-        except (ValueError, KeyError):
+        except (AttributeError, LookupError, TypeError, ValueError):
             raise Misconfigured("the routing does not fit the provider") from None
         return request.masked(self.secrets(creds))
 
@@ -158,7 +161,7 @@ class ProviderAdapter:
             # A fault of ours after the order may have gone out: its text may hold the answer.
             logger.error("Adapter %s failed: %s", type(self).__module__, type(problem).__name__)
             reason = type(problem).__name__
-        hidden = [*self.secrets(creds), result.get("pinCode", "")]
+        hidden = [*self.secrets(creds), result.get("pinCode", ""), result.pop("secret", "")]
         result["reason"] = redact(reason, hidden)[:300]
         result["answer"] = redact(text, hidden)
         result["retryAfter"] = retry_after

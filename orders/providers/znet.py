@@ -79,12 +79,14 @@ class Adapter(ProviderAdapter):
         if status is None:
             logger.warning("znet answers with the unknown state %.20r", state)
         pin = middle if status == "completed" else ""
+        secret = middle if status != "cancelled" else ""  # a PIN that came too early is one, too
         if status == "cancelled":
             words = words or _words(middle)
         return {
             "outcome": "answered",
             "status": status or "processing",
             "pinCode": pin,
+            "secret": secret,
             "reason": words,
         }
 

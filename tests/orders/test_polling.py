@@ -218,6 +218,29 @@ def test_one_order_that_can_not_be_asked_stops_no_other(place, simulator, stored
     assert (broken.review_reason, broken.transport_errors) == ("misconfigured", 1)
 
 
+def test_one_routing_that_can_not_be_used_stops_no_other(simulator):
+    broken = make_order(make_package(make_integration(simulator.url)))
+    broken.package.routings.update(field_mapping=["no mapping"])
+    good = make_order(make_package(make_integration(simulator.url)))
+    polling.run()
+    good.refresh_from_db()
+    broken.refresh_from_db()
+    assert (good.external_status, broken.external_status) == ("sent", "pending")
+    assert broken.review_reason == "misconfigured"
+
+
+@pytest.mark.parametrize("method", ["sending", "asking"])
+def test_no_pause_that_a_provider_asks_for_keeps_an_order_for_ever(place, canned, method):
+    order = place("never")
+    if method == "asking":
+        sent(order)
+    ProviderIntegration.objects.update(base_url=canned.url)
+    canned.reply = (429, "slow down", {"Retry-After": "9" * 30})
+    polling.run()
+    assert seconds_left(order) <= 86_400
+    assert (order.claimed_until, order.review_reason) == (None, "")
+
+
 def test_staff_can_have_an_order_checked_now(place, make_user):
     order = place("never")
     dispatch.try_auto_dispatch(order.pk)

@@ -84,6 +84,16 @@ def test_too_many_requests_may_be_sent_again_later(ask):
     assert (answer["outcome"], answer["retryable"], answer["retryAfter"]) == ("refused", True, 120)
 
 
+@pytest.mark.parametrize("after", ["²", "-5", "tomorrow"])
+def test_a_pause_that_can_not_be_read_is_none(ask, after):
+    answer = ask("place_order", (429, "slow down", {"Retry-After": after}))
+    assert (answer["outcome"], answer["retryable"], answer["retryAfter"]) == ("refused", True, None)
+
+
+def test_an_answer_is_kept_without_the_sign_that_a_database_refuses(ask):
+    assert ask("place_order", (400, "no\0 thanks", {}))["answer"] == "no thanks"
+
+
 def test_a_server_that_is_not_reached_may_be_tried_again(ask):
     answer = ask("place_order", base_url=NOWHERE)
     assert (answer["outcome"], answer["retryable"]) == ("refused", True)

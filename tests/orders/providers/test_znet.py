@@ -135,5 +135,12 @@ def test_the_pin_is_masked_in_what_is_kept(status):
     assert (answer["answer"], answer["reason"]) == ("OK|2|***|your ***", "your ***")
 
 
+@pytest.mark.parametrize("state", ["1", "7"])
+def test_a_pin_that_came_before_its_state_is_masked_too(status, state):
+    answer = status(f"OK|{state}|AB12-CD34|your AB12-CD34")
+    assert (answer["pinCode"], answer["answer"]) == ("", f"OK|{state}|***|your ***")
+    assert "AB12-CD34" not in repr(answer)
+
+
 def test_turkish_letters_in_the_old_encoding_are_read(place, canned, creds):
     assert place("3|Bulunamadı".encode("cp1254"))["reason"] == "Bulunamadı"
