@@ -204,7 +204,7 @@ def _not_answered(order, answer, review):
     return {
         "external_status": order.external_status,
         "transport_errors": F("transport_errors") + 1,
-        "review_reason": review or order.review_reason,
+        "review_reason": review or F("review_reason"),  # may be newer than the order as read
         "next_check_at": _after(_delay(errors), answer["retryAfter"]),
     }
 

@@ -318,5 +318,5 @@ def test_a_sender_killed_before_its_call_leaves_an_unknown_that_is_never_sent(pl
     polling.run()
     order.refresh_from_db()
     assert (order.external_status, order.outcome_unknown) == ("sent", True)
-    assert order.attempts.get().state == "unknown"
+    assert (order.attempts.get().state, order.review_reason) == ("unknown", "unknown")
     assert (store.purchases(), OrderAttempt.objects.count()) == (0, 1)
