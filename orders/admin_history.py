@@ -36,6 +36,10 @@ class OrderAttemptInline(ReadOnlyInline):
     fields = ["number", "integration", "reference", "state", "cost", "balance", "masked"]
     readonly_fields = fields
 
+    def get_queryset(self, request):
+        rows = super().get_queryset(request).select_related("integration")
+        return rows.defer("integration__credentials")
+
     @admin.display(description=_("our reference"))
     def reference(self, obj):
         return code(obj.referans)

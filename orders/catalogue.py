@@ -1,6 +1,7 @@
 """What is sold, for whom, and which provider delivers it."""
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -93,7 +94,9 @@ class Package(EditableModel):
     product = models.ForeignKey(Product, models.PROTECT, "packages", verbose_name=_("product"))
     code = models.SlugField(_("code"), max_length=40, unique=True)
     name = models.CharField(_("name"), max_length=100)
-    price = models.DecimalField(_("price"), max_digits=14, decimal_places=2)
+    price = models.DecimalField(
+        _("price"), max_digits=14, decimal_places=2, validators=[MinValueValidator(0)]
+    )
     extra_field_label = models.CharField(
         _("additional information asked for"),
         max_length=100,
@@ -124,7 +127,9 @@ class PackageRouting(models.Model):
     integration = models.ForeignKey(
         ProviderIntegration, models.PROTECT, "routings", verbose_name=_("integration")
     )
-    priority = models.PositiveSmallIntegerField(_("priority"), default=1)
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), default=1, validators=[MinValueValidator(1)]
+    )
     provider_package_id = models.CharField(
         _("provider's number of the package"),
         max_length=100,
@@ -157,7 +162,9 @@ class PackageRouting(models.Model):
 
     def clean(self):
         """Refuse what the provider's adapter could not send."""
-        if not self.integration_id or not isinstance(self.field_mapping, dict):
+        if self.field_mapping is None:  # the form's word for a cell that was emptied
+            self.field_mapping = {}
+        if not self.integration_id:
             return
         adapter = providers.get_adapter(self.integration.provider)
         try:
@@ -169,12 +176,7 @@ class PackageRouting(models.Model):
                     % {"example": adapter.package_id_example}
                 }
             ) from None
-        wrong = {
-            name: field
-            for name, field in self.field_mapping.items()
-            if name not in adapter.default_mapping or field not in ORDER_FIELDS
-        }
-        if wrong:
+        if not self._maps_only(adapter.default_mapping):
             raise ValidationError(
                 {
                     "field_mapping": _(
@@ -186,3 +188,9 @@ class PackageRouting(models.Model):
                     }
                 }
             )
+
+    def _maps_only(self, names):
+        """Return whether the mapping gives fields of an order to some of these names."""
+        return isinstance(self.field_mapping, dict) and all(
+            name in names and field in ORDER_FIELDS for name, field in self.field_mapping.items()
+        )

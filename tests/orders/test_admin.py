@@ -9,6 +9,7 @@ from django_q.models import OrmQ
 from backoffice.audit import LockEvent
 from orders import claims, dispatch, polling
 from orders.models import ProductOrder, ProviderIntegration
+from tests.forms import form_fields
 from tests.orders.factories import due, make_integration, make_order, make_package, make_tenant
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +188,25 @@ def test_the_list_asks_as_often_for_three_orders_as_for_one(
         admin_client.get(reverse(LIST))
 
 
+def test_the_page_of_an_order_asks_as_often_for_three_attempts_as_for_one(
+    admin_client, django_assert_num_queries
+):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    order = make_order(make_package(make_integration()))
+    page = reverse("admin:orders_productorder_change", args=[order.pk])
+    dispatch.try_auto_dispatch(order.pk)
+    admin_client.get(page)
+    with CaptureQueriesContext(connection) as one:
+        admin_client.get(page)
+    dispatch.try_auto_dispatch(order.pk)
+    dispatch.try_auto_dispatch(order.pk)
+    assert order.attempts.count() == 3
+    with django_assert_num_queries(len(one)):
+        admin_client.get(page)
+
+
 # Integrations
 
 FORM = {
@@ -270,6 +290,40 @@ def test_a_routing_that_does_not_fit_the_provider_is_refused():
     routing.field_mapping = {"oyuncu_bilgi": "pin_code"}
     with pytest.raises(ValidationError, match="user_identifier"):
         routing.full_clean()
+
+
+@pytest.mark.parametrize("mapping", [["user_identifier"], "user_identifier", {"kod": []}])
+def test_a_mapping_of_another_shape_is_refused(mapping):
+    from django.core.exceptions import ValidationError
+
+    routing = make_package(make_integration()).routings.get()
+    routing.field_mapping = mapping
+    with pytest.raises(ValidationError, match="oyuncu_bilgi"):
+        routing.full_clean()
+
+
+def save_package(client, package, **changes):
+    address = reverse("admin:orders_package_change", args=[package.pk])
+    fields = form_fields(client.get(address).content.decode(), "package_form")
+    return client.post(address, fields | changes)
+
+
+def test_a_mapping_that_was_emptied_is_the_providers_own(admin_client):
+    package = make_package(make_integration())
+    changes = {"routings-0-field_mapping": "", "routings-0-provider_package_id": "187:7"}
+    assert save_package(admin_client, package, **changes).status_code == 302
+    routing = package.routings.get()
+    assert (routing.field_mapping, routing.provider_package_id) == ({}, "187:7")
+
+
+def test_a_price_or_priority_below_its_least_is_told_at_its_field(admin_client):
+    package = make_package(make_integration())
+    reply = save_package(admin_client, package, price="-1", **{"routings-0-priority": "0"})
+    assert list(reply.context["adminform"].form.errors) == ["price"]
+    [formset] = reply.context["inline_admin_formsets"]
+    assert [list(form.errors) for form in formset.formset] == [["priority"]]
+    package.refresh_from_db()
+    assert package.price == 50
 
 
 def test_orders_are_a_kind_of_claim_and_have_figures(place):
