@@ -118,3 +118,31 @@ def test_a_refused_save_keeps_on_the_page_what_was_typed(make_page, mary, receip
     assert answer.value.status == 409
     assert page.input_value("[name=description]") == "نوشتهٔ من"
     assert "این صفحه قدیمی است" in page.inner_text("#content")
+
+
+def test_opening_a_document_again_after_saving_takes_nothing(make_page, mary, receipt):
+    page = make_page(mary)
+    open_receipt(page, receipt)
+    page.get_by_role("button", name="شروع ویرایش").click()
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+    page.click("[name=_save]")
+    page.wait_for_url("**/receiptpermanent/")
+
+    open_receipt(page, receipt)
+    page.wait_for_load_state("networkidle")
+
+    assert page.get_attribute("#edit-lock", "data-state") == "free"
+    assert not ReceiptPermanent.objects.claimed().exists()
+
+
+def test_saving_to_go_on_editing_keeps_the_lock(make_page, mary, receipt):
+    page = make_page(mary)
+    open_receipt(page, receipt)
+    page.fill("[name=description]", "شرح تازه")
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+
+    page.click("[name=_continue]")
+
+    page.wait_for_selector(".messagelist .success")
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+    assert ReceiptPermanent.objects.live().get().version == 2

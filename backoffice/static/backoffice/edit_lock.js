@@ -12,7 +12,9 @@ document.addEventListener("DOMContentLoaded", () => {
   const button = bar.querySelector(".edit-lock-take");
   const tokenField = form.elements.editing_token;
   const versionField = form.elements.editing_version;
-  const memory = `edit-lock:${location.pathname}`; // this tab's own: a reload gets its lock back
+  const memory = `edit-lock:${location.pathname}`; // of this tab: a reload gets its lock back
+  const kept = sessionStorage.getItem(memory);
+  sessionStorage.removeItem(memory);
   let timer = null;
   let taking = null;
   let leaving = false;
@@ -67,7 +69,7 @@ document.addEventListener("DOMContentLoaded", () => {
     let answer;
     try {
       answer = await post(bar.dataset.take, {
-        token: tokenField.value || sessionStorage.getItem(memory) || "",
+        token: tokenField.value || kept || "",
         version: versionField.value,
       });
     } catch {
@@ -112,5 +114,8 @@ document.addEventListener("DOMContentLoaded", () => {
     body.set("token", tokenField.value);
     navigator.sendBeacon(bar.dataset.giveBack, body);
   });
-  if (tokenField.value || sessionStorage.getItem(memory)) takeOnce();
+  // A link that leads here is no wish to edit; a reload is, and saving to go on editing.
+  const [arrival] = performance.getEntriesByType("navigation");
+  const stays = arrival.type === "reload" || document.referrer === location.href;
+  if (tokenField.value || (kept && stays)) takeOnce();
 });
