@@ -1,6 +1,7 @@
 """Two people at one document, each in a browser of their own."""
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from inventory.models import ReceiptPermanent
@@ -146,3 +147,15 @@ def test_saving_to_go_on_editing_keeps_the_lock(make_page, mary, receipt):
     page.wait_for_selector(".messagelist .success")
     page.wait_for_selector("#edit-lock[data-state=mine]")
     assert ReceiptPermanent.objects.live().get().version == 2
+
+
+def test_a_page_whose_session_has_ended_does_not_say_that_it_edits(make_page, mary, receipt):
+    page = make_page(mary)
+    bar = open_receipt(page, receipt)
+    Session.objects.all().delete()
+
+    page.get_by_role("button", name="شروع ویرایش").click()
+
+    bar.get_by_text(bar.get_attribute("data-offline")).wait_for()
+    assert bar.get_attribute("data-state") == "free"
+    assert page.input_value("[name=editing_token]") == ""

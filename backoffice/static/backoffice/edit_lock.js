@@ -30,7 +30,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const body = new FormData();
     body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
     for (const [name, value] of Object.entries(fields)) body.set(name, value);
-    return fetch(address, { method: "POST", body, credentials: "same-origin" });
+    // Where the session has ended it leads to the sign-in page, which is no answer.
+    return fetch(address, { method: "POST", body, credentials: "same-origin", redirect: "error" });
   };
 
   const forget = () => {
