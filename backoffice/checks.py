@@ -108,6 +108,8 @@ def _faults_of_admin(model_admin: "ModelAdmin[Any]") -> list[CheckMessage]:
     faults: list[CheckMessage] = []
     if not _stands_leftmost(type(model_admin)):
         faults.append(_fault(model_admin, "needs EditLockAdminMixin as its leftmost base", 4))
+    if model_admin.list_editable:
+        faults.append(_fault(model_admin, "has list_editable, which knows no version", 9))
     faults += [
         _fault(model_admin, f"has {inline.__name__} without EditLockInlineMixin", 5)
         for inline in model_admin.inlines

@@ -115,6 +115,15 @@ def test_the_guard_must_stand_leftmost(site):
     assert ids(checks.check_guards()) == ["backoffice.E004"]
 
 
+def test_a_list_in_which_documents_are_edited_is_refused(site):
+    class Documents(EditLockAdminMixin, admin.ModelAdmin):
+        list_display = ["code", "name"]
+        list_editable = ["name"]
+
+    site.register(Event, Documents)
+    assert ids(checks.check_guards()) == ["backoffice.E009"]
+
+
 def test_an_inline_of_a_document_without_its_guard_is_refused(site):
     class Unguarded(admin.TabularInline):
         model = ReceiptTemporary
