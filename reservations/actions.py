@@ -3,6 +3,8 @@
 from collections import Counter
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.db import transaction
 from django.template.response import TemplateResponse
 from django.utils import formats
 from django.utils.html import format_html_join
@@ -22,7 +24,7 @@ from reservations.refusals import Refused
 def hold_seats(modeladmin, request, queryset):
     """Hold the chosen seats for whoever asks, all or none."""
     seats = list(queryset)
-    if len({seat.event_id for seat in seats}) > 1:
+    if len({seat.event_id for seat in seats}) != 1:
         return say(modeladmin, request, _t("Choose seats of one event."), messages.ERROR)
     try:
         hold_id = holds.hold(seats[0].event, [seat.pk for seat in seats], by=request.user)
@@ -61,11 +63,12 @@ def extend_holds(modeladmin, request, queryset):
 @admin.action(description=_("Give back"), permissions=["hold"])
 def give_back(modeladmin, request, queryset):
     """Give one's own held seats among the chosen ones back."""
-    pks = [seat.pk for seat in queryset]
-    given_back = sum(
-        holds.release(hold_id, by=request.user, seat_ids=pks)
-        for hold_id in own_holds(request, queryset)
-    )
+    pks, given_back = [seat.pk for seat in queryset], 0
+    for hold_id in own_holds(request, queryset):
+        try:
+            given_back += holds.release(hold_id, by=request.user, seat_ids=pks)
+        except Refused as refused:
+            say_refused(modeladmin, request, refused)
     say_count(
         modeladmin,
         request,
@@ -193,6 +196,12 @@ def unblock(modeladmin, request, queryset):
     count = len(layout.unblock(chosen(queryset), by=request.user))
     text = ngettext("%(count)s seat was unblocked.", "%(count)s seats were unblocked.", count)
     say_count(modeladmin, request, text, count)
+
+
+def delete_all_or_none(modeladmin, request, queryset):
+    """Delete the chosen seats and write their history, or neither where one was taken meanwhile."""
+    with transaction.atomic():
+        return delete_selected(modeladmin, request, queryset)
 
 
 def chosen(queryset):

@@ -62,8 +62,15 @@ class SeatGuard:
 
     def delete_queryset(self, request, queryset):
         wanted = [seat.pk for seat in queryset]
-        if layout.remove(Seat.objects.filter(pk__in=wanted)) != len(wanted):
+        if layout.remove(Seat.objects.filter(pk__in=wanted), by=request.user) != len(wanted):
             raise PermissionDenied  # somebody took one after the page that asked was shown
+
+    def get_actions(self, request):
+        found = super().get_actions(request)
+        if "delete_selected" in found:
+            _function, *told = found["delete_selected"]
+            found["delete_selected"] = (actions.delete_all_or_none, *told)
+        return found
 
 
 @admin.register(Seat)

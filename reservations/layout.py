@@ -28,11 +28,12 @@ def unblock(rows, *, by, source=BULK):
     return _change(rows, changes, "unblocked", by=by, reason="", source=source)
 
 
-def remove(rows):
+def remove(rows, *, by, source=BULK):
     """Delete the seats of a queryset that nobody has; return how many."""
     with transaction.atomic():
         found = _free_to_change(rows.filter(is_free() | Q(blocked=True)))
         Seat.objects.filter(pk__in=[seat.pk for seat in found]).delete()
+        audit.record(*_run_out(found, by, source))
     return len(found)
 
 
@@ -41,16 +42,17 @@ def _change(rows, changes, action, *, by, reason, source):
         found = _free_to_change(rows)
         changed = rows.filter(pk__in=[seat.pk for seat in found]).update(**changes)
         assert changed == len(found), "nobody else writes rows that are locked"
-        ran_out = [
-            holds.ran_out(seat, source, by=by)
-            for seat in found
-            if seat.status == Seat.Status.LOCKED
-        ]
         done = [
             audit.event("seat", action, seat, by=by, reason=reason, source=source) for seat in found
         ]
-        audit.record(*ran_out, *done)
+        audit.record(*_run_out(found, by, source), *done)
     return found
+
+
+def _run_out(seats, by, source):
+    """Return the events of holds that whoever changes these free seats found to be over."""
+    held = (seat for seat in seats if seat.status == Seat.Status.LOCKED)
+    return [holds.ran_out(seat, source, by=by) for seat in held]
 
 
 def _free_to_change(rows):

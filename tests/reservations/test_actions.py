@@ -40,6 +40,17 @@ def test_seats_of_two_events_are_not_held_together(page, seats):
     assert claim_of(seats[0])["status"] == claim_of(stranger)["status"] == "available"
 
 
+@pytest.mark.parametrize("action", ["hold_seats", "extend_holds", "give_back", "reserve"])
+def test_seats_that_were_deleted_meanwhile_are_no_fault(page, seats, action):
+    event = seats[0].event
+    event.seats.all().delete()
+
+    response = act(page, action, seats)
+
+    assert response.status_code == 200
+    assert not event.seats.exists()
+
+
 def test_extending_and_giving_back_touch_ones_own_holds_alone(
     page, event, seats, holder, colleague
 ):

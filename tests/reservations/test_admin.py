@@ -1,6 +1,7 @@
 """Seats in the admin, through HTTP as a browser sends it: list, form, first page."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,7 +11,7 @@ from backoffice.claims import KINDS
 from reservations import holds, layout
 from reservations.models import Event, Seat
 from tests.forms import form_fields
-from tests.reservations.factories import claim_of, let_run_out, make_event, make_seat
+from tests.reservations.factories import claim_of, let_run_out, logged, make_event, make_seat
 from tests.reservations.pages import SEATS, act, names
 
 # The list
@@ -119,6 +120,40 @@ def test_a_held_or_sold_seat_can_not_be_deleted(boss, event, seats, holder, supe
     act(boss, "delete_selected", seats[1:], post="yes")
 
     assert list(event.seats.all()) == seats[:1]
+
+
+def test_seats_of_which_one_was_taken_meanwhile_stay_and_so_does_their_history(
+    boss, event, seats, holder, supervisor, monkeypatch
+):
+    from reservations.admin import SeatAdmin
+
+    supervisor.user_permissions.add(Permission.objects.get(codename="delete_seat"))
+    delete = SeatAdmin.delete_queryset
+
+    def taken_just_before(self, request, queryset):
+        Seat.objects.filter(pk=seats[0].pk).update(**columns_of_a_hold(seats[1]))
+        delete(self, request, queryset)
+
+    holds.hold(event, [seats[1].pk], by=holder)
+    monkeypatch.setattr(SeatAdmin, "delete_queryset", taken_just_before)
+    act(boss, "delete_selected", [seats[0], seats[2]], post="yes")
+
+    assert event.seats.count() == 3
+    assert not LogEntry.objects.exists()
+
+
+def columns_of_a_hold(seat):
+    names = ("status", "locked_until", "locked_by", "locked_by_name", "held_since", "hold_id")
+    return {name: claim_of(seat)[name] for name in names}
+
+
+def test_a_hold_that_ran_out_is_recorded_when_its_seat_is_deleted(event, seats, supervisor):
+    holds.hold(event, [seats[0].pk], by=supervisor)
+    let_run_out()
+
+    assert layout.remove(event.seats.all(), by=supervisor) == 3
+
+    assert [line[:2] for line in logged(action="ran_out")] == [("ran_out", "A1")]
 
 
 def test_an_event_with_seats_can_not_be_deleted(client, admin_user, event):

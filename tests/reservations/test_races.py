@@ -26,6 +26,7 @@ from reservations import holds
 from reservations.models import Reservation, Seat
 from reservations.refusals import Refused
 from tests.reservations.factories import claim_of, let_run_out, make_event, sell
+from tests.reservations.pages import act, said
 from tests.threads import at_once
 
 WORKERS = 12
@@ -183,6 +184,34 @@ def test_control_without_the_row_locked_first_a_late_sale_goes_through(seat_lock
     # The statement began before the end, and judges time as of then.
     assert Seat.objects.live().filter(pk=seat.pk, hold_id=hold_id).update(price=1) == 1
     assert seat.event.seats.live().count() == 0
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no locks of rows")
+def test_giving_back_a_seat_that_others_are_at_is_refused_in_words(
+    client, admin_user, people, monkeypatch
+):
+    monkeypatch.setattr(holds, "WAIT", "50ms")
+    event = make_event(seats=1)
+    seat, row_is_locked, answered = event.seats.get(), threading.Event(), threading.Event()
+    holds.hold(event, [seat.pk], by=admin_user)
+
+    def keep_row():
+        with transaction.atomic():
+            Seat.objects.select_for_update().get(pk=seat.pk)
+            row_is_locked.set()
+            answered.wait(10)
+        connection.close()
+
+    blocker = threading.Thread(target=keep_row)
+    blocker.start()
+    row_is_locked.wait()
+    client.force_login(admin_user)
+    response = act(client, "give_back", [seat])
+    answered.set()
+    blocker.join()
+
+    assert "دوباره" in said(response)
+    assert claim_of(seat)["locked_by"] == admin_user.pk
 
 
 # The cleaner
