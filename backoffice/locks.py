@@ -21,6 +21,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
+from django.utils import translation
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -448,6 +449,8 @@ def _ending(model, lock, by, source, reason):
 def record_refusal(model, pk, refused, *, by, source=LockEvent.Source.PAGE):
     """Record that somebody was refused; called after the rollback of what was refused."""
     lock = refused.lock
+    with translation.override(settings.LANGUAGE_CODE):  # staff read it, whoever was refused
+        reason = refused.message
     audit.record(
         audit.event(
             EDIT,
@@ -455,7 +458,7 @@ def record_refusal(model, pk, refused, *, by, source=LockEvent.Source.PAGE):
             (model, pk, lock.name if lock else str(pk)),
             by=by,
             holder=(lock.holder_id, lock.holder_name) if lock and lock.live else None,
-            reason=refused.reason,
+            reason=reason[:300],
             source=source,
         )
     )

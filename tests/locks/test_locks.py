@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils import translation
 
 from backoffice import locks
 from backoffice.audit import LockEvent
@@ -392,3 +393,15 @@ def test_a_refusal_is_recorded_after_the_rollback(receipt, holder, colleague):
     locks.record_refusal(ReceiptPermanent, receipt.pk, refused.value, by=colleague)
 
     assert events()[-1] == ("refused", "علی کریمی", "مریم رضایی")
+
+
+@pytest.mark.parametrize("language", ["fa", "en"])
+def test_the_log_says_in_persian_why_somebody_was_refused(receipt, holder, colleague, language):
+    take(receipt, holder)
+
+    with translation.override(language), pytest.raises(locks.Refused) as refused:
+        save(receipt, colleague, "")
+    with translation.override(language):
+        locks.record_refusal(ReceiptPermanent, receipt.pk, refused.value, by=colleague)
+
+    assert LockEvent.objects.first().reason.startswith("مریم رضایی در حال ویرایش این سند است")
