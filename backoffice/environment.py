@@ -167,7 +167,10 @@ def secret(name: str) -> str:
 
 def make_secrets() -> list[str]:
     """Make the data folder and whichever secrets are missing; return the names made."""
-    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    missing_folders = [folder for folder in (VAR_DIR, *VAR_DIR.parents) if not folder.exists()]
+    for folder in reversed(missing_folders):
+        # One by one: mkdir(parents=True) would leave the folders above open to everybody.
+        folder.mkdir(mode=0o700, exist_ok=True)
     known = read_file(SECRETS_FILE)
     missing = [name for name in SECRET_NAMES if name not in known]
     if missing:

@@ -32,6 +32,12 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path):
     assert stat.S_IMODE((folder / "secrets.env").stat().st_mode) == 0o600
 
 
+def test_each_folder_that_is_made_on_the_way_is_for_its_owner_alone(tmp_path):
+    run(tmp_path / "var" / "test", "-m", "backoffice.environment")
+    folders = [tmp_path / "var", tmp_path / "var" / "test"]
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700, 0o700]
+
+
 def test_a_data_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     refused = run(tmp_path / "file" / "var", "-m", "backoffice.environment")
