@@ -147,6 +147,8 @@ class LineInline(EditLockInlineMixin, admin.TabularInline):
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "unit":
+            field.choices = list(field.choices)  # asked for once, not for every line
         links = ("add", "change", "delete", "view") if db_field.is_relation else ()
         return without_links(field, *links)
 

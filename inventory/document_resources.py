@@ -228,7 +228,11 @@ class DocumentLinesResource(LinesResource):
 
 class StocktakingLinesResource(LinesResource):
     parent = "record"
-    item = Field("item", _("item code"), CodeKeyWidget(Item))
+    item = Field(
+        "item",
+        _("item code"),
+        CodeKeyWidget(Item, queryset=Item.objects.select_related("base_unit")),
+    )
     owner = Field("owner", _("owner of the consigned goods"), OwnerWidget())
 
 

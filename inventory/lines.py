@@ -3,6 +3,7 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Round
@@ -15,6 +16,8 @@ from inventory.fields import QuantityField, not_negative, plain, validate_not_ne
 from inventory.master_data import OURSELVES, PERMISSIONS, Item, ItemUnit, Party, Unit
 
 LIMIT = 10**9  # what a quantity stays below
+# Of some types' lines, in the base unit.
+FURTHER = ("approved_quantity", "rejected_quantity", "expected_quantity", "counted_quantity")
 
 
 def further_quantity(label):
@@ -28,7 +31,7 @@ class DocumentLine(CheckedInWords):
     document = models.ForeignKey(
         WarehouseDocument, models.CASCADE, related_name="lines", verbose_name=_("document")
     )
-    row_no = models.PositiveIntegerField(_("row"))
+    row_no = models.PositiveIntegerField(_("row"), validators=[MinValueValidator(1)])
     item = models.ForeignKey(Item, models.PROTECT, related_name="+", verbose_name=_("item"))
     owner = models.ForeignKey(
         Party,
@@ -62,12 +65,7 @@ class DocumentLine(CheckedInWords):
                 name="line_quantity_positive",
             ),
             models.CheckConstraint(
-                condition=not_negative(
-                    "approved_quantity",
-                    "rejected_quantity",
-                    "expected_quantity",
-                    "counted_quantity",
-                ),
+                condition=not_negative(*FURTHER),
                 name="line_quantities_not_negative",
             ),
             models.CheckConstraint(
@@ -94,7 +92,7 @@ class DocumentLine(CheckedInWords):
 
     def convert(self):
         """Set factor and quantity from what was entered; refuse what the units do not allow."""
-        check_decimals(self.entered_quantity, self.unit)
+        check_decimals(self, self.unit, "entered_quantity")
         base_unit, factor = self.unit, Decimal(1)
         if self.unit_id != self.item.base_unit_id:
             base_unit, factor = self.item.base_unit, factor_of(self.item, self.unit)
@@ -105,6 +103,7 @@ class DocumentLine(CheckedInWords):
         if quantity >= LIMIT:
             raise ValidationError({"entered_quantity": _("The quantity is too large.")})
         self.factor, self.quantity = factor, quantity
+        check_decimals(self, base_unit, *FURTHER)
         if (self.approved_quantity or 0) + (self.rejected_quantity or 0) > quantity:
             told = _("More was approved and rejected than came in.")
             raise ValidationError({"approved_quantity": told})
@@ -125,19 +124,18 @@ def factor_of(item, unit):
     return factor
 
 
-def check_decimals(quantity, unit):
-    """Refuse more decimals than a unit has."""
-    if -plain(quantity).as_tuple().exponent <= unit.decimal_places:
-        return
+def check_decimals(line, unit, *names):
+    """Refuse the first of a line's quantities that has more decimals than the unit."""
     message = (
         _("Unit %(unit)s takes at most %(places)s decimals.")
         if unit.decimal_places
         else _("Unit %(unit)s takes no decimals.")
     )
-    raise ValidationError(
-        {
-            "entered_quantity": ValidationError(
-                message, params={"unit": unit.name, "places": unit.decimal_places}
-            )
-        }
-    )
+    for name in names:
+        quantity = getattr(line, name)
+        # A number out of range was refused with its field.
+        if quantity is None or abs(quantity) >= LIMIT:
+            continue
+        if -plain(quantity).as_tuple().exponent > unit.decimal_places:
+            params = {"unit": unit.name, "places": unit.decimal_places}
+            raise ValidationError({name: ValidationError(message, params=params)})

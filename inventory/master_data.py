@@ -90,7 +90,10 @@ class Item(MasterData):
         default_permissions = PERMISSIONS
         constraints = [
             models.UniqueConstraint(
-                fields=["barcode"], condition=~Q(barcode=""), name="item_barcode_once"
+                fields=["barcode"],
+                condition=~Q(barcode=""),
+                name="item_barcode_once",
+                violation_error_message=_("Another item has this barcode."),
             ),
             models.CheckConstraint(
                 condition=not_negative("minimum_stock", "maximum_stock"),

@@ -7,9 +7,16 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.locks import EditableModel
 from inventory.checked import CheckedInWords
 from inventory.documents import NumberedDocument, moment
-from inventory.fields import QuantityField, SearchTextField, not_negative
-from inventory.lines import further_quantity
+from inventory.fields import (
+    QuantityField,
+    SearchTextField,
+    not_negative,
+    validate_not_negative,
+)
+from inventory.lines import check_decimals, further_quantity
 from inventory.master_data import OURSELVES, PERMISSIONS, Item, ItemCategory, Party
+
+ENTERED = ("book_quantity", "count_1", "count_2", "count_3")  # in the item's base unit
 
 
 class StocktakingRecord(NumberedDocument):
@@ -67,7 +74,7 @@ class CountLine(CheckedInWords):
         related_name="+",
         verbose_name=_("owner of the consigned goods"),
     )
-    book_quantity = QuantityField(_("book stock"), default=0)
+    book_quantity = QuantityField(_("book stock"), default=0, validators=[validate_not_negative])
     count_1 = further_quantity(_("first count"))
     count_2 = further_quantity(_("second count"))
     count_3 = further_quantity(_("third count"))
@@ -86,7 +93,7 @@ class CountLine(CheckedInWords):
                 violation_error_message=_("An item of an owner is counted once in a record."),
             ),
             models.CheckConstraint(
-                condition=not_negative("count_1", "count_2", "count_3", "final_count"),
+                condition=not_negative(*ENTERED, "final_count"),
                 name="countline_not_negative",
             ),
             models.CheckConstraint(
@@ -101,6 +108,8 @@ class CountLine(CheckedInWords):
 
     def clean(self):
         """Set the count that holds, and how far it is from the books."""
+        if self.item_id:
+            check_decimals(self, self.item.base_unit, *ENTERED)
         counts = [self.count_1, self.count_2, self.count_3]
         made = [count for count in counts if count is not None]
         self.final_count = made[-1] if made else None

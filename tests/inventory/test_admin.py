@@ -4,6 +4,8 @@ import pytest
 from django.contrib.admin import site
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from backoffice import claims, locks
@@ -235,6 +237,43 @@ def test_a_count_is_written_with_its_variance(client, keeper):
 
     line = record.lines.get()
     assert (line.final_count, line.variance) == (7, -3)
+
+
+def test_a_count_of_pieces_takes_no_decimals_and_a_book_stock_no_debt(client, keeper):
+    record = make_stocktaking()
+    before = list(record.lines.values())
+    for name, value in (("count_1", "7.5"), ("book_quantity", "-1")):
+        fields = form_of(client, StocktakingRecord, record.pk) | {f"lines-0-{name}": value}
+
+        response = client.post(address(StocktakingRecord, "change", record.pk), fields)
+
+        [formset] = response.context["inline_admin_formsets"]
+        assert [list(form.errors) for form in formset.formset] == [[name]]
+        assert list(record.lines.values()) == before
+
+
+def test_a_barcode_that_is_taken_is_refused_in_words(client, manager):
+    make_item(barcode="626")
+    other = make_item()
+    fields = form_of(client, Item, other.pk) | {"barcode": "626"}
+
+    response = client.post(address(Item, "change", other.pk), fields)
+
+    other.refresh_from_db()
+    assert "کالای دیگری همین بارکد" in response.content.decode()
+    assert other.barcode == ""
+
+
+def test_the_units_to_choose_from_are_asked_for_once_a_page(client, keeper):
+    asked = []
+    for lines in (1, 3):
+        document = make_receipt(lines=lines)
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(address(ReceiptPermanent, "change", document.pk))
+        asked.append(sum('FROM "inventory_unit"' in query["sql"] for query in queries))
+
+    assert asked[0] == asked[1]
+    assert page.content.decode().count(">عدد</option>") == 4  # and the empty form for more
 
 
 def test_status_and_number_are_not_written_by_hand(client, manager):

@@ -57,6 +57,14 @@ def clerk(db):
     return get_user_model().objects.create_user("clerk", first_name="مریم")
 
 
+def test_rows_are_counted_from_one(clerk):
+    _result, refused = bring_receipts(receipt_row(ردیف=0), user=clerk)
+
+    assert len(refused) == 1
+    assert "ستون «ردیف»" in refused[0]
+    assert not ReceiptPermanent.objects.exists()
+
+
 def names(text, *words):
     """Return whether a refusal names the row, the column and whatever else it should."""
     return [word for word in words if word not in text] == []

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from inventory.lines import FURTHER
 from inventory.models import DocumentLine, ReceiptTemporary
 from tests.inventory.factories import (
     make_document,
@@ -45,6 +46,16 @@ def test_a_quantity_is_rounded_once_to_the_decimals_of_the_base_unit(db):
 
     line.refresh_from_db()
     assert line.quantity == Decimal("11.36")
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_every_quantity_in_a_base_unit_of_pieces_is_whole(line, name):
+    setattr(line, name, Decimal("2.5"))
+
+    with pytest.raises(ValidationError) as refused:
+        line.full_clean()
+
+    assert list(refused.value.error_dict) == [name]
 
 
 def test_a_later_change_of_the_factor_leaves_the_line_alone(db):
