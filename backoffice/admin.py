@@ -10,16 +10,15 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.http import Http404, HttpResponseRedirect, JsonResponse
-from django.urls import path, reverse
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
 from backoffice import locks, persian_admin  # noqa: F401 - makes Django's pages Persian
 from backoffice.claims import ClaimKind
@@ -30,6 +29,7 @@ from backoffice.lock_actions import (
     refuse_held,
     release_locks,
 )
+from backoffice.lock_endpoints import LockEndpoints, posted_version
 
 
 def held_by_another(request, obj):
@@ -71,7 +71,7 @@ class EditLockInlineMixin:
         return request.method == "GET" and held_by_another(request, obj)
 
 
-class EditLockAdminMixin:
+class EditLockAdminMixin(LockEndpoints):
     """The guard on every way an admin class writes a document."""
 
     class Media:
@@ -106,65 +106,6 @@ class EditLockAdminMixin:
         )
 
     # The page
-
-    def get_urls(self):
-        views = {"take": self.take_view, "beat": self.beat_view, "give-back": self.give_back_view}
-        return [
-            path(
-                f"<path:object_id>/lock/{name}/",
-                self.admin_site.admin_view(require_POST(view)),
-                name=f"{self.opts.app_label}_{self.opts.model_name}_lock_{name.replace('-', '_')}",
-            )
-            for name, view in views.items()
-        ] + super().get_urls()
-
-    def take_view(self, request, object_id):
-        """Take the lock for a page: 200 with the token, or 409 with the reason in words."""
-        pk = self._lockable(request, object_id)
-        obj = self.get_object(request, unquote(object_id))
-        if obj and not self.has_change_permission(request, obj):  # a posted one is for reading
-            raise PermissionDenied
-        try:
-            token = locks.acquire(
-                self.model,
-                pk,
-                by=request.user,
-                version=posted_version(request, "version"),
-                own_token=request.POST.get("token", ""),
-            )
-        except locks.Refused as refused:
-            locks.record_refusal(self.model, pk, refused, by=request.user)
-            return JsonResponse({"reason": refused.reason, "message": refused.message}, status=409)
-        return JsonResponse({"token": token, "beat_seconds": settings.EDIT_LOCK_BEAT_SECONDS})
-
-    def beat_view(self, request, object_id):
-        """Keep the lock of a page alive: 200, or 409 where it is gone."""
-        pk = self._lockable(request, object_id)
-        live = locks.renew(self.model, pk, token=request.POST.get("token", ""))
-        return JsonResponse({"live": live}, status=200 if live else 409)
-
-    def give_back_view(self, request, object_id):
-        """Give the lock of a page back, when the page is left."""
-        pk = self._lockable(request, object_id)
-        token = request.POST.get("token", "")
-        return JsonResponse(
-            {"released": locks.release(self.model, pk, token=token, by=request.user)}
-        )
-
-    def _lockable(self, request, object_id):
-        if not super().has_change_permission(request):
-            raise PermissionDenied
-        pk = self._key(object_id)
-        if pk is None:
-            raise Http404
-        return pk
-
-    def _key(self, object_id):
-        """Return the key in an address, None where it can be none."""
-        try:
-            return self.opts.pk.to_python(unquote(object_id))
-        except ValidationError:
-            return None
 
     def has_change_permission(self, request, obj=None):
         allowed = super().has_change_permission(request, obj)
@@ -293,12 +234,6 @@ class EditLockAdminMixin:
                 _("Clear stale edit locks"),
             )
         return actions
-
-
-def posted_version(request, name="editing_version"):
-    """Return the version that the page was loaded with; 0, which no document has, without one."""
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def refusing(form, refused):
