@@ -54,8 +54,8 @@ test: lint
 	@$(SQLITE) $(PYTEST) -m browser
 
 prove: development
-	@$(SQLITE) $(PYTEST) -s -m "storm or benchmark"
-	@$(POSTGRESQL) $(PYTEST) -s -m "storm or benchmark"
+	@$(SQLITE) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
+	@$(POSTGRESQL) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
 
 pictures: development
 	@PICTURES="$(CURDIR)/docs/images" $(SQLITE) $(PYTEST) tests/browser/test_pictures.py

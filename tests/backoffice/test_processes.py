@@ -3,6 +3,7 @@ has the real ones."""
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -140,7 +141,7 @@ def test_a_killed_office_leaves_nothing_behind(start):
 
 def test_the_address_is_told_when_somebody_listens_there(start):
     port = free_port()
-    listen = f"sleep 1; exec {sys.executable} -m http.server -b 127.0.0.1 {port}"
+    listen = f"sleep 1; exec {shlex.quote(sys.executable)} -m http.server -b 127.0.0.1 {port}"
     office = start(web=listen, plan={"port": port, "greeting": "Come in"})
     assert "Come in" not in office.words()
     wait_for(lambda: "Come in" in office.words(), seconds=10, what="the greeting")
