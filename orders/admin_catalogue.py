@@ -3,10 +3,12 @@
 from django import forms
 from django.contrib import admin
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin, edit_lock_kind
 from backoffice.claims import register
 from backoffice.imports import OfficeImportExportMixin
+from backoffice.persian import code
 from orders.forms import ProviderIntegrationForm
 from orders.models import Package, PackageRouting, Product, ProviderIntegration, Tenant
 from orders.resources import (
@@ -17,18 +19,24 @@ from orders.resources import (
 )
 
 
+class CodeColumnMixin:
+    @admin.display(description=_("code"), ordering="code")
+    def shown_code(self, obj):
+        return code(obj.code)
+
+
 @admin.register(Tenant)
-class TenantAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+class TenantAdmin(CodeColumnMixin, OfficeImportExportMixin, admin.ModelAdmin):
     resource_classes = [TenantResource]
-    list_display = ["code", "name", "is_active"]
+    list_display = ["shown_code", "name", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["code", "name"]
 
 
 @admin.register(Product)
-class ProductAdmin(OfficeImportExportMixin, admin.ModelAdmin):
+class ProductAdmin(CodeColumnMixin, OfficeImportExportMixin, admin.ModelAdmin):
     resource_classes = [ProductResource]
-    list_display = ["code", "name", "is_active"]
+    list_display = ["shown_code", "name", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["code", "name"]
 
@@ -42,9 +50,9 @@ class PackageRoutingInline(EditLockInlineMixin, admin.TabularInline):
 
 
 @admin.register(Package)
-class PackageAdmin(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin):
+class PackageAdmin(EditLockAdminMixin, CodeColumnMixin, OfficeImportExportMixin, admin.ModelAdmin):
     resource_classes = [PackageResource, PackageRoutingResource]
-    list_display = ["code", "name", "product", "price", "is_active"]
+    list_display = ["shown_code", "name", "product", "price", "is_active"]
     list_filter = ["is_active", "product"]
     list_select_related = ["product"]
     search_fields = ["code", "name", "product__name"]
@@ -52,10 +60,10 @@ class PackageAdmin(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin
 
 
 @admin.register(ProviderIntegration)
-class ProviderIntegrationAdmin(EditLockAdminMixin, admin.ModelAdmin):
+class ProviderIntegrationAdmin(EditLockAdminMixin, CodeColumnMixin, admin.ModelAdmin):
     form = ProviderIntegrationForm
     fields = ["code", "name", "provider", "base_url", "new_credentials", "is_active"]
-    list_display = ["code", "name", "provider", "is_active"]
+    list_display = ["shown_code", "name", "provider", "is_active"]
     list_filter = ["is_active", "provider"]
     search_fields = ["code", "name"]
 

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from orders import desk
+from orders.encryption import Undecryptable
 
 
 class RevealPinMixin:
@@ -30,9 +31,13 @@ class RevealPinMixin:
         order = self.get_object(request, str(order_id))
         if order is None or not self.has_view_permission(request, order):
             raise Http404
-        pin = desk.reveal_pin(order_id, by=request.user)
+        pin, told = None, gettext("This order has no PIN.")
+        try:
+            pin = desk.reveal_pin(order_id, by=request.user)
+        except Undecryptable:
+            told = gettext("This PIN can't be opened: its encryption key is missing.")
         if pin is None:
-            self.message_user(request, gettext("This order has no PIN."), messages.WARNING)
+            self.message_user(request, told, messages.WARNING)
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("PIN code"),

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
 from django.db.models import Value
 from django.urls import reverse
@@ -96,6 +97,16 @@ def test_a_pin_is_not_shown_by_following_an_address(client, desk, completed):
     reply = client.get(reverse("admin:orders_productorder_reveal", args=[completed.pk]))
     assert reply.status_code == 405
     assert completed.events.filter(what="revealed").count() == 0
+
+
+def test_a_pin_whose_key_is_lost_is_told_of_and_not_delivered(client, desk, completed, settings):
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    reply = client.post(reverse("admin:orders_productorder_reveal", args=[completed.pk]))
+    assert reply.status_code == 200
+    assert "کلید رمزنگاری" in " ".join(map(str, reply.context["messages"]))
+    assert completed.events.filter(what="revealed").count() == 0
+    status = ProductOrder.objects.values_list("external_status", flat=True)
+    assert status.get() == "completed"
 
 
 def test_without_the_right_no_pin_is_shown(client, boss, completed):
