@@ -95,7 +95,7 @@ if [ "$$(cat $$stamp 2>&1)" != "$$(state)" ]; then \
         2>/dev/null && break || true; \
     done; \
     if [ -z "$$candidate" ]; then \
-      echo "The office needs Python 3.11, 3.12 or 3.13: $$(python3 -V 2>&1 || true) is too old or too new." >&2; \
+      echo "The office needs Python 3.11, 3.12 or 3.13; python3 here: $$(python3 -V 2>/dev/null || echo none)." >&2; \
       exit 1; \
     fi; \
     if ! $$candidate -c 'import ensurepip, venv' 2>/dev/null; then \
