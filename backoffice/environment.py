@@ -2,13 +2,14 @@
 
 A value comes from the process environment, else from ``.env`` beside ``manage.py``, else from the
 data folder (``VAR_DIR``, by default ``var/``): ``office.env`` holds what the set-up remembered of
-this office, ``secrets.env`` the secrets. Each reader returns a checked value or raises
-``ImproperlyConfigured`` with the name and what is allowed.
+the office in this database, ``secrets.env`` the secrets. Each reader returns a checked value or
+raises ``ImproperlyConfigured`` with the name and what is allowed.
 
 ``python -m backoffice.environment`` makes the data folder and the secrets that are missing.
 """
 
 import base64
+import hashlib
 import os
 import secrets
 import sys
@@ -47,7 +48,21 @@ def lookup(name: str, default: str | None = None) -> str | None:
 
 VAR_DIR = Path(lookup("VAR_DIR", str(BASE_DIR / "var"))).resolve()
 SECRETS_FILE = VAR_DIR / "secrets.env"
-REMEMBERED_FILE = VAR_DIR / "office.env"
+
+
+def remembered_name(address: str | None) -> str:
+    """Return the name of the file with what the set-up remembered of the office in a database.
+
+    One for each, as a demo office and a real one may share a data folder. It tells nothing of
+    the address.
+    """
+    if address is None:
+        return "office.env"
+    place = urlsplit(address)._replace(query="", fragment="").geturl().rpartition("@")[2]
+    return f"office-{hashlib.sha256(place.encode()).hexdigest()[:8]}.env"
+
+
+REMEMBERED_FILE = VAR_DIR / remembered_name(lookup("DATABASE_URL"))
 FILE_VALUES = read_file(REMEMBERED_FILE) | CHOSEN_VALUES
 
 

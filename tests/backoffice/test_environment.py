@@ -119,6 +119,14 @@ def test_what_a_new_office_remembers_holds_at_once_over_what_an_old_one_did(monk
     assert environment.read_file(tmp_path / "office.env") == {"SIMULATOR": "no"}
 
 
+def test_each_database_is_remembered_apart_and_without_its_password():
+    name = environment.remembered_name
+
+    assert name(None) == "office.env"
+    assert name("postgres://a:secret@host/one") == name("postgres://b:other@host/one")
+    assert name("postgres://a:secret@host/one") != name("postgres://a:secret@host/two")
+
+
 def test_what_is_remembered_never_wins_over_the_file_of_the_operator(monkeypatch, tmp_path):
     monkeypatch.setattr(environment, "REMEMBERED_FILE", tmp_path / "office.env")
     monkeypatch.setattr(environment, "CHOSEN_VALUES", {"SIMULATOR": "no"})
