@@ -5,6 +5,7 @@ looked up twice may lead to two places.
 """
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -13,6 +14,8 @@ from django.utils.translation import gettext as _
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")  # what can be looked up at all
 
 
 class ForbiddenAddress(Exception):
@@ -33,13 +36,16 @@ def validate_base_url(value):
         host, _port = parts.hostname, parts.port
     except ValueError:
         host = None
+    unusable = ValidationError(_("Enter an address that begins with http:// or https://."))
     if not host or parts.scheme not in ("http", "https"):
-        raise ValidationError(_("Enter an address that begins with http:// or https://."))
+        raise unusable
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValidationError(_("The address may hold neither a password nor parameters."))
     try:
         allowed = is_allowed(host)
     except ValueError:  # a name; what it leads to is looked at on each connection
+        if not NAME.fullmatch(host):
+            raise unusable from None
         allowed = host != "localhost" or settings.PROVIDER_PRIVATE_ADDRESSES
     if not allowed:
         raise ValidationError(_("A provider may not have an address of the internal network."))

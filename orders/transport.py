@@ -18,7 +18,7 @@ import requests
 from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext_noop
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import LocationParseError, NewConnectionError
 
 from orders.addresses import ForbiddenAddress, GuardedTransport
 
@@ -117,17 +117,15 @@ def call(session: requests.Session, base_url: str, request: ProviderRequest) -> 
             return _read(response, deadline)
     except ForbiddenAddress:
         raise ProviderFailure(gettext_noop("forbidden address"), outcome="refused") from None
-    except requests.RequestException as problem:
+    except (requests.RequestException, LocationParseError) as problem:
         # Without the cause: its text holds the whole address.
         raise _failure_of(problem) from None
 
 
-def _failure_of(problem: requests.RequestException) -> ProviderFailure:
+def _failure_of(problem: requests.RequestException | LocationParseError) -> ProviderFailure:
     cause = getattr(problem.args[0] if problem.args else None, "reason", None)
-    not_reached = isinstance(problem, requests.ConnectTimeout) or isinstance(
-        cause, NewConnectionError
-    )
-    if not_reached:
+    not_reached = (requests.ConnectTimeout, requests.exceptions.InvalidURL, LocationParseError)
+    if isinstance(problem, not_reached) or isinstance(cause, NewConnectionError):
         return ProviderFailure(
             gettext_noop("provider not reached"), outcome="refused", retryable=True
         )

@@ -26,6 +26,8 @@ def test_a_public_address_is_allowed(settings):
         "http://user:password@provider.example",
         "http://provider.example/?a=b",
         "http://[::1",
+        "http://provider..example",
+        "http://provider example",
         "http://127.0.0.1:8700",
         "http://localhost",
     ],

@@ -99,8 +99,9 @@ def test_a_server_that_is_not_reached_may_be_tried_again(ask):
     assert (answer["outcome"], answer["retryable"]) == ("refused", True)
 
 
-def test_a_name_that_does_not_exist_may_be_tried_again(ask):
-    answer = ask("place_order", base_url="http://provider.invalid")
+@pytest.mark.parametrize("name", ["provider.invalid", "provider..invalid", "x" * 64])
+def test_a_name_that_does_not_exist_may_be_tried_again(ask, name):
+    answer = ask("place_order", base_url=f"http://{name}")
     assert (answer["outcome"], answer["retryable"]) == ("refused", True)
 
 
