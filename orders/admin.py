@@ -12,10 +12,11 @@ from orders import admin_catalogue, claims, intake  # noqa: F401 - the first reg
 from orders.admin_actions import AttentionFilter, ClaimFilter, OrderActionsMixin
 from orders.admin_history import OrderAttemptInline, OrderEventInline, told
 from orders.admin_reveal import RevealPinMixin
+from orders.forms import NewOrderForm
 from orders.models import ProductOrder
 from orders.resources import ProductOrderResource
 
-TAKEN = ("tenant", "package", "user_identifier", "extra_field", "external_key")
+TAKEN = ("tenant", "package", "user_identifier", "extra_field", "external_key", "page")
 SHOWN = ("tenant", "package", "player", "extra_field", "external_key")
 FIELDSETS = [
     (None, {"fields": ["public_id", *SHOWN, "price", "created_at", "created_by"]}),
@@ -55,6 +56,7 @@ FIELDSETS = [
 class ProductOrderAdmin(
     OrderActionsMixin, RevealPinMixin, OfficeImportExportMixin, admin.ModelAdmin
 ):
+    form = NewOrderForm
     resource_classes = [ProductOrderResource]
     list_display = [
         "player",

@@ -1,4 +1,5 @@
 import json
+import uuid
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextInputWidget
@@ -6,7 +7,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from orders import providers
-from orders.catalogue import ProviderIntegration
+from orders.models import ProductOrder, ProviderIntegration
+
+ADDRESSED = ("provider", "base_url")
 
 
 class CredentialsWidget(forms.Textarea):
@@ -45,7 +48,8 @@ class ProviderIntegrationForm(forms.ModelForm):
         required=False,
         help_text=_(
             "One name=value on each line, for znet kod and sifre. They are kept encrypted and "
-            "never shown again; leave this empty to keep those that are stored."
+            "never shown again; leave this empty to keep those that are stored. "
+            "Another base address needs them anew."
         ),
     )
 
@@ -58,7 +62,9 @@ class ProviderIntegrationForm(forms.ModelForm):
         data = super().clean()
         given = json.loads(data.get("new_credentials") or "{}")
         provider = data.get("provider")
-        wanted = self.instance.pk is None or given or provider != self.instance.provider
+        # To another address the stored ones are not sent: they would be shown to whoever has it.
+        moved = any(data[n] != getattr(self.instance, n) for n in ADDRESSED if n in data)
+        wanted = self.instance.pk is None or given or moved
         if provider and "new_credentials" in data and wanted:
             needed = set(providers.get_adapter(provider).credential_names)
             if set(given) != needed or not all(given.values()):
@@ -71,3 +77,17 @@ class ProviderIntegrationForm(forms.ModelForm):
         if self.cleaned_data["new_credentials"]:
             self.instance.credentials = self.cleaned_data["new_credentials"]
         return super().save(commit)
+
+
+class NewOrderForm(forms.ModelForm):
+    """Brings the order's number from its page, so that a page sent twice orders once."""
+
+    page = forms.UUIDField(label="", widget=forms.HiddenInput, initial=uuid.uuid4, required=False)
+
+    def clean(self):
+        data = super().clean()
+        number = data.get("page")
+        if number and ProductOrder.objects.filter(public_id=number).exists():
+            raise ValidationError(_("This order was taken already."))
+        self.instance.public_id = number or self.instance.public_id
+        return data

@@ -58,6 +58,17 @@ def test_an_order_is_taken_by_a_form_and_sent_by_a_task(admin_client, simulator,
     assert (row.task["func"], row.task["args"]) == ("orders.tasks.dispatch_order", (order.pk,))
 
 
+def test_a_page_that_is_sent_twice_takes_one_order(admin_client):
+    package, address = make_package(make_integration()), reverse("admin:orders_productorder_add")
+    fields = form_fields(admin_client.get(address).content.decode(), "productorder_form")
+    fields |= {"tenant": make_tenant().pk, "package": package.pk, "user_identifier": "player"}
+    assert admin_client.post(address, fields).status_code == 302
+    again = admin_client.post(address, fields)
+    assert "پیش‌تر ثبت شده" in again.content.decode()
+    assert str(ProductOrder.objects.get().public_id) == fields["page"]
+    assert OrmQ.objects.count() == 1
+
+
 def test_a_package_that_asks_for_more_refuses_an_order_without_it(admin_client):
     package = make_package(extra_field_label="phone")
     data = {"tenant": make_tenant().pk, "package": package.pk, "user_identifier": "player"}
@@ -260,6 +271,18 @@ def test_empty_credentials_keep_those_that_are_stored(admin_client):
     integration.refresh_from_db()
     assert integration.name == "renamed"
     assert "planted-secret-4711" in integration.credentials
+
+
+def test_stored_credentials_are_not_sent_to_another_address(admin_client):
+    add_integration(admin_client)
+    integration = ProviderIntegration.objects.get()
+    data = {**FORM, "base_url": "http://elsewhere.example", "editing_version": 1}
+    page = reverse("admin:orders_providerintegration_change", args=[integration.pk])
+    reply = admin_client.post(page, data)
+    assert list(reply.context["adminform"].form.errors) == ["new_credentials"]
+    integration.refresh_from_db()
+    assert integration.base_url == FORM["base_url"]
+    assert admin_client.post(page, {**data, "new_credentials": SECRETS}).status_code == 302
 
 
 def test_credentials_whose_key_is_lost_can_be_typed_again(admin_client, place):
