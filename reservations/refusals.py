@@ -1,6 +1,7 @@
 """Why seats were not given, in words for whoever asked."""
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.translation import gettext as _t
 
 from backoffice import audit
@@ -63,6 +64,8 @@ class Refused(Exception):
         """Return the log's events: one a seat, or one for the ``target`` that was asked for."""
         if self.reason == "busy":  # says nothing of the seats, and the log may be as busy
             return []
+        with translation.override(settings.LANGUAGE_CODE):  # staff read it, whoever was refused
+            told = [(seat, in_words(seat)) for seat in self.seats] or [(target, self._summary())]
         return [
             audit.event(
                 LockEvent.Kind.SEAT,
@@ -71,9 +74,9 @@ class Refused(Exception):
                 source=source,
                 by=by,
                 holder=holder_of(seat),
-                reason=self.reason,
+                reason=reason[:300],
             )
-            for seat in self.seats or [target]
+            for seat, reason in told
         ]
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from backoffice.audit import LockEvent
 from reservations import holds
 from reservations.models import Reservation
 from reservations.refusals import Refused
@@ -83,6 +84,7 @@ def test_a_refusal_is_recorded_after_the_rollback(event, seats, holder, colleagu
         holds.hold(event, [seats[0].pk, seats[1].pk], by=colleague)
 
     assert logged(action="refused") == [("refused", "A1", "علی کریمی", "مریم رضایی")]
+    assert "مریم رضایی" in LockEvent.objects.get(action="refused").reason
 
 
 def test_the_holder_is_refused_too_while_the_hold_is_live(event, seats, holder):
