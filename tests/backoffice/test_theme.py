@@ -90,3 +90,11 @@ def test_who_failed_too_often_reads_how_long_to_wait(client, settings):
 
     assert answer.status_code == 429
     assert "تا ۱۵ دقیقه پس از آخرین تلاش بسته است." in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_every_page_names_an_icon_that_is_there():
+    page = Client().get("/admin/login/").content.decode()
+
+    assert 'href="/static/backoffice/icon.svg"' in page
+    assert finders.find("backoffice/icon.svg")
