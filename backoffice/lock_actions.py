@@ -2,6 +2,7 @@
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
+from django.db import transaction
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -56,13 +57,20 @@ def refuse_held(modeladmin, request, held):
 
 def delete_unlocked(modeladmin, request, queryset):
     """Delete what nobody else is editing, and say what was left out."""
-    held = [lock for lock in locks.held(queryset) if lock.holder_id != request.user.pk]
-    if request.POST.get("post"):
+    confirmed = request.POST.get("post")
+    # Django writes the history before it deletes: what it tells of is held until both are done.
+    with transaction.atomic():
+        if confirmed:
+            free, held = locks.split(queryset, by=request.user)
+        else:
+            held = [lock for lock in locks.held(queryset) if lock.holder_id != request.user.pk]
+            free = queryset.exclude(pk__in=[lock.pk for lock in held])
+        response = delete_selected(modeladmin, request, free) if free.exists() else None
+    if confirmed:
         refuse_held(modeladmin, request, held)
     elif held:
         tell_held(modeladmin, request, held)
-    free = queryset.exclude(pk__in=[lock.pk for lock in held])
-    return delete_selected(modeladmin, request, free) if free.exists() else None
+    return response
 
 
 def release_locks(modeladmin, request, queryset):
