@@ -195,3 +195,19 @@ def check_log(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> 
             id="backoffice.W002",
         )
     ]
+
+
+@register
+def check_order_claims(app_configs=None, **kwargs):
+    """Who asks a provider twice in a row still holds the order when the second answer comes."""
+    longest = 2 * (settings.PROVIDER_CONNECT_SECONDS + settings.PROVIDER_READ_SECONDS)
+    if longest < settings.ORDER_CLAIM_SECONDS:
+        return []
+    return [
+        Error(
+            f"An order's claim of {settings.ORDER_CLAIM_SECONDS} s may run out while its "
+            "provider is asked.",
+            hint=f"Set ORDER_CLAIM_SECONDS above {longest:g}, or lower PROVIDER_READ_SECONDS.",
+            id="backoffice.E010",
+        )
+    ]

@@ -168,3 +168,11 @@ def test_a_lock_that_one_late_beat_would_lose_is_warned_of(settings):
     assert ids(checks.check_beats()) == ["backoffice.W001"]
     settings.EDIT_LOCK_TIMEOUT_MINUTES = 50 / 60
     assert checks.check_beats() == []
+
+
+def test_a_claim_that_ends_before_the_provider_answered_is_refused(settings):
+    settings.PROVIDER_CONNECT_SECONDS, settings.PROVIDER_READ_SECONDS = 5, 20
+    settings.ORDER_CLAIM_SECONDS = 50
+    assert ids(checks.check_order_claims()) == ["backoffice.E010"]
+    settings.ORDER_CLAIM_SECONDS = 51
+    assert checks.check_order_claims() == []
