@@ -5,6 +5,7 @@ SQLite drops the triggers without a word when a later migration rebuilds the tab
 migration has to call ``protect`` again; ``is_protected`` is what the check after it asks.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
@@ -20,7 +21,7 @@ END $$ LANGUAGE plpgsql
 """
 
 
-def protect(table):
+def protect(table: str) -> None:
     """Create the triggers of a table where they are missing."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -38,7 +39,7 @@ def protect(table):
             )
 
 
-def unprotect(table):
+def unprotect(table: str) -> None:
     """Drop the triggers of a table, for a migration's way back and for tests that empty tables."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -49,7 +50,7 @@ def unprotect(table):
 
 
 @contextmanager
-def opened(table):
+def opened(table: str) -> Iterator[None]:
     """Let the transaction inside change a protected table; nobody else's."""
     with transaction.atomic():
         if connection.vendor == "postgresql":
@@ -70,9 +71,9 @@ def is_protected(table: str) -> bool:
             cursor.execute(
                 "SELECT count(*) FROM pg_trigger WHERE tgname = %s", [f"{table}_append_only"]
             )
-            return cursor.fetchone()[0] == 1
+            return bool(cursor.fetchone()[0] == 1)
         names = (f"{table}_no_update", f"{table}_no_delete")
         cursor.execute(
             "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name IN (%s, %s)", names
         )
-        return cursor.fetchone()[0] == 2
+        return bool(cursor.fetchone()[0] == 2)

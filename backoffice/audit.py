@@ -8,7 +8,11 @@ People are kept as id and name without a foreign key, so that the log outlives t
 refuses UPDATE and DELETE; ``prune`` is the one way past, and records itself.
 """
 
+from datetime import datetime
+from typing import TypeAlias
+
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from django.utils import formats, translation
 from django.utils.translation import gettext as _t
@@ -17,6 +21,10 @@ from django.utils.translation import pgettext_lazy
 
 from backoffice import append_only
 from backoffice.clock import database_now
+
+Known: TypeAlias = tuple[int | None, str]  # a person as the log keeps one: id and name
+Person: TypeAlias = User | Known
+Target: TypeAlias = models.Model | tuple[type[models.Model], object, str]
 
 
 class LockEvent(models.Model):
@@ -79,20 +87,31 @@ class LockEvent(models.Model):
             models.Index(fields=["at"], name="lockevent_at"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.target_name}"
 
 
-def name_of(user):
+def name_of(user: User | None) -> str:
     """Return how a person is called on pages and in the log; '' for nobody."""
     return (user.get_full_name() or user.get_username()) if user else ""
 
 
-def event(kind, action, target, *, source, by=None, holder=None, **details):
+def event(
+    kind: str,
+    action: str,
+    target: Target,
+    *,
+    source: str,
+    by: Person | None = None,
+    holder: Person | None = None,
+    held_since: datetime | None = None,
+    ended_at: datetime | None = None,
+    reason: str = "",
+) -> LockEvent:
     """Return an event that is not saved yet.
 
     ``target`` is a model instance, or (model class, primary key, name) where there is none at
-    hand. ``by`` and ``holder`` are users, or (id, name). ``details``: held_since, ended_at, reason.
+    hand. ``by`` and ``holder`` are users, or (id, name).
     """
     if isinstance(target, models.Model):
         target = (type(target), target.pk, str(target))
@@ -110,22 +129,26 @@ def event(kind, action, target, *, source, by=None, holder=None, **details):
         actor_name=actor_name[:150],
         holder_id=holder_id,
         holder_name=holder_name[:150],
-        **details,
+        held_since=held_since,
+        ended_at=ended_at,
+        reason=reason,
     )
 
 
-def _person(who):
+def _person(who: Person | None) -> Known:
     if who is None or isinstance(who, tuple):
         return who or (None, "")
     return who.pk, name_of(who)
 
 
-def record(*events):
+def record(*events: LockEvent) -> None:
     """Append events, in the caller's transaction where there is one."""
     LockEvent.objects.bulk_create(events, batch_size=500)
 
 
-def prune(before, *, by=None, source=LockEvent.Source.COMMAND):
+def prune(
+    before: datetime, *, by: Person | None = None, source: str = LockEvent.Source.COMMAND
+) -> int:
     """Delete the events older than an instant and record that; return how many went."""
     table = LockEvent._meta.db_table
     with append_only.opened(table):

@@ -3,7 +3,7 @@
 from django.db.models.functions import Now
 
 
-def database_now():
+def database_now() -> Now:
     """Return the SQL expression that means now.
 
     The start of the statement on PostgreSQL, not of the transaction, in which a claim may have
