@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+from django.utils.functional import Promise
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,9 @@ class ClaimKind:
     """A kind of claim. ``release(rows, by=user, reason=text)`` returns how many it ended."""
 
     name: str  # "edit:inventory.ReceiptPermanent", "seat", "order"
-    label: Any  # what staff call it, lazily translated
-    live: Callable[[], QuerySet]
-    stale: Callable[[], QuerySet]
+    label: str | Promise  # what staff call it, lazily translated
+    live: Callable[[], QuerySet[Model]]
+    stale: Callable[[], QuerySet[Model]]
     release: Callable[..., int]
     permission: str  # "app.codename" that ending a live one takes
     view_permission: str
@@ -31,7 +32,7 @@ class Figure:
     """A number for the first page: ``count()`` rows, shown to whoever may see the list."""
 
     name: str
-    label: Any
+    label: str | Promise
     count: Callable[[], int]
     view_permission: str
     url: str  # relative to the admin index

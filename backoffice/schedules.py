@@ -7,13 +7,15 @@ interval changed in the admin survives every deploy.
 import functools
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from django.db import Error as DatabaseFault
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django_q.models import Schedule
 from django_q.tasks import async_task
@@ -26,6 +28,9 @@ TICK = timedelta(seconds=30)  # how often the queue looks at its schedules
 ONE_CLICK = timedelta(seconds=10)
 FOR_EVER = -1  # repeats of a schedule
 
+P = ParamSpec("P")
+Count = TypeVar("Count", bound=int | None)
+
 
 @dataclass(frozen=True)
 class ScheduledTask:
@@ -34,7 +39,7 @@ class ScheduledTask:
     name: str
     function: str
     minutes: int
-    label: Any
+    label: str | Promise
 
 
 SCHEDULED_TASKS = {
@@ -80,16 +85,16 @@ class TaskRun(models.Model):
         default_permissions = ("view",)
         indexes = [models.Index(fields=["name", "-id"], name="taskrun_name")]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return task_label(self.name)
 
     @property
-    def seconds(self):
+    def seconds(self) -> float:
         return self.duration.total_seconds()
 
 
 class TaskScheduleManager(models.Manager["TaskSchedule"]):
-    def get_queryset(self):
+    def get_queryset(self) -> models.QuerySet["TaskSchedule"]:
         return super().get_queryset().filter(name__in=SCHEDULED_TASKS)
 
 
@@ -105,20 +110,20 @@ class TaskSchedule(Schedule):
         ordering = ["pk"]
         default_permissions = ("view", "change")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return task_label(self.name)
 
     @property
-    def paused(self):
-        return self.repeats == 0
+    def paused(self) -> bool:
+        return bool(self.repeats == 0)
 
 
-def task_label(name):
+def task_label(name: str) -> str:
     """Return what staff call a task; the bare name of one that has left the list."""
     return str(SCHEDULED_TASKS[name].label) if name in SCHEDULED_TASKS else name
 
 
-def recorded(task):
+def recorded(task: Callable[P, Count]) -> Callable[P, Count]:
     """Decorate a scheduled task, which returns a count or None, so that each run leaves a row.
 
     An error is recorded by its class alone, as its text may hold an address or a secret, and is
@@ -127,12 +132,14 @@ def recorded(task):
     name = BY_FUNCTION[f"{task.__module__}.{task.__name__}"].name
 
     @functools.wraps(task)
-    def run(*args, **kwargs):
+    def run(*args: P.args, **kwargs: P.kwargs) -> Count:
         started_at, clock = timezone.now(), time.monotonic()
 
-        def keep(**outcome):
+        def keep(*, count: int | None = None, error: str = "") -> None:
             duration = timedelta(seconds=time.monotonic() - clock)
-            TaskRun.objects.create(name=name, started_at=started_at, duration=duration, **outcome)
+            TaskRun.objects.create(
+                name=name, started_at=started_at, duration=duration, count=count, error=error
+            )
             kept = TaskRun.objects.filter(name=name).values("pk")[RUNS_KEPT : RUNS_KEPT + 1]
             TaskRun.objects.filter(name=name, pk__lte=models.Subquery(kept)).delete()
 
@@ -171,7 +178,7 @@ def ensure_schedules() -> list[str]:
     return [task.name for task in missing]
 
 
-def run_now(name):
+def run_now(name: str) -> bool:
     """Queue a task at once and count its period from now; return False if it was just queued.
 
     What runs is the function of the list, whatever the row says.
@@ -186,13 +193,13 @@ def run_now(name):
     return True
 
 
-def pause(name):
+def pause(name: str) -> bool:
     """Keep a task from being queued by the clock; return False if it was paused already."""
     # The queue passes over rows without repeats, and never gives them any.
     return TaskSchedule.objects.filter(name=name).exclude(repeats=0).update(repeats=0) == 1
 
 
-def resume(name):
+def resume(name: str) -> bool:
     """Queue a paused task at once, and by the clock again; return False if it was not paused."""
     paused = TaskSchedule.objects.filter(name=name, repeats=0)
     with transaction.atomic():
@@ -202,7 +209,7 @@ def resume(name):
     return resumed
 
 
-def change_interval(name, minutes):
+def change_interval(name: str, minutes: int) -> None:
     """Set how many minutes lie between two runs; unless it is paused, the task runs at once."""
     with transaction.atomic():
         rows = TaskSchedule.objects.filter(name=name)
