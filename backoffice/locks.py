@@ -13,13 +13,17 @@ free at once: the next taker gets it in the same UPDATE, and ``clear_stale`` mer
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn, Self, TypeAlias, TypeGuard, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.base import ModelBase
 from django.db.models.functions import Coalesce
 from django.utils import translation
 from django.utils.translation import gettext as _t
@@ -49,14 +53,15 @@ class Refused(Exception):
     the way, or None.
     """
 
-    def __init__(self, reason, lock=None):
+    def __init__(self, reason: str, lock: "Lock | None" = None) -> None:
         self.reason = reason
         self.lock = lock
         super().__init__(self.message)
 
     @property
-    def message(self):
+    def message(self) -> str:
         if self.reason == "held":
+            assert self.lock, "who is refused as held is told who holds it"
             return _t("%(holder)s is editing this document; nothing of yours was saved.") % {
                 "holder": self.lock.holder_name
             }
@@ -82,13 +87,13 @@ class Lock:
     live: bool
 
 
-def sign_of_life():
+def sign_of_life() -> Coalesce:
     """Return the SQL expression for the last beat, or the start where no beat was kept."""
     never = Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
     return Coalesce("editing_last_seen_at", "editing_started_at", never)
 
 
-def is_free(timeout=None):
+def is_free(timeout: timedelta | None = None) -> Q:
     """Return the condition under which a row may be taken; its opposite is a live lock."""
     timeout = timeout or timedelta(minutes=settings.EDIT_LOCK_TIMEOUT_MINUTES)
     # A subquery tied to the row, never a join: an UPDATE that waited for a row judges it again
@@ -97,22 +102,25 @@ def is_free(timeout=None):
     return (
         Q(editing_by__isnull=True)
         | Q(_sign_of_life__lte=database_now() - timeout)
-        | ~Exists(active_holder)
+        | Q(~Exists(active_holder))
     )
 
 
-class EditableQuerySet(models.QuerySet):
-    def claimed(self):
+Row = TypeVar("Row", bound="EditableModel", covariant=True)
+
+
+class EditableQuerySet(models.QuerySet[Row]):
+    def claimed(self) -> Self:
         """Rows with a holder, live or not: the size of the partial index, not of the table."""
         return self.filter(editing_by__isnull=False)
 
-    def free(self, timeout=None):
+    def free(self, timeout: timedelta | None = None) -> Self:
         return self.alias(_sign_of_life=sign_of_life()).filter(is_free(timeout))
 
-    def live(self, timeout=None):
+    def live(self, timeout: timedelta | None = None) -> Self:
         return self.claimed().alias(_sign_of_life=sign_of_life()).filter(~is_free(timeout))
 
-    def stale(self, timeout=None):
+    def stale(self, timeout: timedelta | None = None) -> Self:
         return self.claimed().free(timeout)
 
 
@@ -152,7 +160,13 @@ class EditableModel(models.Model):
             )
         ]
 
-    def save(self, *args, force_insert=False, update_fields=None, **kwargs):
+    def save(
+        self,
+        *args: Any,
+        force_insert: bool | tuple[ModelBase, ...] = False,
+        update_fields: Iterable[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Save everything but the guard's columns, as loaded they may be another's by now.
 
         A new row, a copy too, starts unlocked; it never overwrites a row that exists.
@@ -175,18 +189,22 @@ class EditableModel(models.Model):
         return super().save(*args, force_insert=force_insert, update_fields=written, **kwargs)
 
 
-def fingerprint(token):
+Rows: TypeAlias = EditableQuerySet[EditableModel]
+Table: TypeAlias = type[EditableModel]
+
+
+def fingerprint(token: str) -> str:
     """Return what the row keeps of a token: a token in a table would open the document to
     whoever can read or export the table. '' never matches a lock."""
     return hashlib.sha256(token.encode()).hexdigest()[:40] if token else "-"
 
 
-def read(model, pk):
+def read(model: Table, pk: object) -> Lock | None:
     """Return the lock of a row as it is now, free or not; None where the row is gone."""
     return next(iter(_read(model._default_manager.filter(pk=pk))), None)
 
 
-def _read(rows):
+def _read(rows: Rows) -> list[Lock]:
     rows = rows.alias(_sign_of_life=sign_of_life()).annotate(
         lock_is_live=models.Case(models.When(is_free(), then=False), default=True)
     )
@@ -206,7 +224,15 @@ def _read(rows):
     ]
 
 
-def acquire(model, pk, *, by, version, own_token="", source=LockEvent.Source.PAGE):
+def acquire(
+    model: Table,
+    pk: object,
+    *,
+    by: User,
+    version: int,
+    own_token: str = "",
+    source: str = LockEvent.Source.PAGE,
+) -> str:
     """Take the lock of a row that is free, or one's own by its token; return the new token.
 
     ``version`` is the one that the page was loaded with. Raises ``Refused``.
@@ -214,33 +240,43 @@ def acquire(model, pk, *, by, version, own_token="", source=LockEvent.Source.PAG
     return _take(model, pk, by=by, version=version, own_token=own_token, source=source)
 
 
-def renew(model, pk, *, token):
+def renew(model: Table, pk: object, *, token: str) -> bool:
     """Note a sign of life; return False where the token's lock is no longer live."""
     mine = model._default_manager.live().filter(pk=pk, editing_session_key=fingerprint(token))
     return mine.update(editing_last_seen_at=database_now()) == 1
 
 
-def look(model, pk, *, by, token, version):
+def look(model: Table, pk: object, *, by: User, token: str, version: int) -> Refused | None:
     """Return the refusal that a save would meet at this moment, or None; decides nothing.
 
     For a page that wants to name the reason before the form's own errors hide it.
     """
     found = read(model, pk)
-    own = found and found.live and _is_own(found, by, token)
+    if found is None:
+        return Refused("gone")
+    own = found.live and _is_own(found, by, token)
     return _why_not(found, by=by, version=version, own=own)
 
 
-def _is_own(lock, by, token):
+def _is_own(lock: Lock, by: User, token: str) -> bool:
     # A tab keeps its token when another person logs in there: a token alone is nobody's claim.
     return lock.holder_id == by.pk and lock.key == fingerprint(token)
 
 
-def held(rows):
+def held(rows: Rows) -> list[Lock]:
     """Return the live locks among the rows of a queryset."""
     return _read(rows.model._default_manager.live().filter(pk__in=rows.claimed().values("pk")))
 
 
-def require(model, pk, *, by, token, version, source=LockEvent.Source.PAGE):
+def require(
+    model: Table,
+    pk: object,
+    *,
+    by: User,
+    token: str,
+    version: int,
+    source: str = LockEvent.Source.PAGE,
+) -> str:
     """Let a save through, inside its own transaction, and count the version up.
 
     Lets through: the lock is live and the token's; or it is free, then it is taken again
@@ -256,12 +292,23 @@ def require(model, pk, *, by, token, version, source=LockEvent.Source.PAGE):
     return _take(model, pk, by=by, version=version, own_token=token, source=source, save=True)
 
 
-def _take(model, pk, *, by, version, own_token, source, save=False):
+def _take(
+    model: Table,
+    pk: object,
+    *,
+    by: User,
+    version: int,
+    own_token: str,
+    source: str,
+    save: bool = False,
+) -> str:
     token = secrets.token_urlsafe(24)
     with transaction.atomic():
         while True:
             found = read(model, pk)
-            own = found and _is_own(found, by, own_token)
+            if found is None:
+                raise Refused("gone")
+            own = _is_own(found, by, own_token)
             refusal = _why_not(found, by=by, version=version, own=own)
             if refusal:
                 raise refusal
@@ -281,17 +328,15 @@ def _take(model, pk, *, by, version, own_token, source, save=False):
             if rows.update(**changes) == 1:
                 break
             # Somebody was faster between reading and taking: look again who it was.
-        target = (model, pk, found.name)
-        events = [] if own and found.live else [_ran_out(found, target, source)]
         if not (own and found.live):
-            events.append(audit.event(EDIT, "taken", target, by=by, holder=by, source=source))
-        audit.record(*filter(None, events))
+            target = (model, pk, found.name)
+            ended = [_ran_out(found, target, source)] if found.holder_id is not None else []
+            taken = audit.event(EDIT, "taken", target, by=by, holder=by, source=source)
+            audit.record(*ended, taken)
     return token
 
 
-def _why_not(found, *, by, version, own):
-    if found is None:
-        return Refused("gone")
+def _why_not(found: Lock, *, by: User, version: int, own: bool) -> Refused | None:
     if found.live and not own:
         return Refused("other_tab" if found.holder_id == by.pk else "held", found)
     if found.version != version:
@@ -299,9 +344,7 @@ def _why_not(found, *, by, version, own):
     return None
 
 
-def _ran_out(found, target, source):
-    if found.holder_id is None:
-        return None
+def _ran_out(found: Lock, target: audit.Target, source: str) -> LockEvent:
     return audit.event(
         EDIT,
         "ran_out",
@@ -313,14 +356,21 @@ def _ran_out(found, target, source):
     )
 
 
-def release(model, pk, *, token, by, source=LockEvent.Source.PAGE):
+def release(
+    model: Table,
+    pk: object,
+    *,
+    token: str,
+    by: User,
+    source: str = LockEvent.Source.PAGE,
+) -> bool:
     """Give one's own live lock back; return False where the token's lock is gone."""
     with transaction.atomic():
         found = read(model, pk)
         mine = model._default_manager.live().filter(
             pk=pk, editing_session_key=fingerprint(token), editing_by=by
         )
-        if mine.update(**UNLOCKED) != 1:
+        if found is None or mine.update(**UNLOCKED) != 1:
             return False
         audit.record(
             audit.event(
@@ -336,7 +386,15 @@ def release(model, pk, *, token, by, source=LockEvent.Source.PAGE):
     return True
 
 
-def take_over(model, pk, *, by, version, reason, source=LockEvent.Source.PAGE):
+def take_over(
+    model: Table,
+    pk: object,
+    *,
+    by: User,
+    version: int,
+    reason: str,
+    source: str = LockEvent.Source.PAGE,
+) -> str:
     """Take a lock whoever holds it; return the new token. The caller asks for the permission.
 
     A lock that is free is simply acquired. Raises ``Refused`` for an outdated page.
@@ -375,14 +433,15 @@ def take_over(model, pk, *, by, version, reason, source=LockEvent.Source.PAGE):
     return token if changed == 1 else _refuse_now(model, pk, by)
 
 
-def _refuse_now(model, pk, by):
+def _refuse_now(model: Table, pk: object, by: User) -> NoReturn:
     found = read(model, pk)
-    raise _why_not(found, by=by, version=found and found.version, own=False) or Refused(
-        "changed", found
-    )
+    if found is None:
+        raise Refused("gone")
+    refusal = _why_not(found, by=by, version=found.version, own=False)
+    raise refusal or Refused("changed", found)
 
 
-def split(rows, *, by):
+def split(rows: Rows, *, by: User | None) -> tuple[Rows, list[Lock]]:
     """Hold a queryset's free rows, and those that ``by`` edits, against takers until the commit.
 
     For bulk work, inside its transaction: returns (rows to work on, locks of the rows to leave
@@ -400,7 +459,13 @@ def split(rows, *, by):
     return workable, list(held.values())
 
 
-def clear_stale(model, *, timeout=None, by=None, source=LockEvent.Source.SCHEDULE):
+def clear_stale(
+    model: Table,
+    *,
+    timeout: timedelta | None = None,
+    by: User | None = None,
+    source: str = LockEvent.Source.SCHEDULE,
+) -> int:
     """End the locks of a model that show no sign of life; return how many were ended.
 
     With a ``timeout`` shorter than the lease it ends live locks too, and records those as forced.
@@ -408,12 +473,14 @@ def clear_stale(model, *, timeout=None, by=None, source=LockEvent.Source.SCHEDUL
     return _end(model._default_manager.stale(timeout), by=by, source=source, reason="")
 
 
-def force_release(rows, *, by, reason, source=LockEvent.Source.BULK):
+def force_release(
+    rows: Rows, *, by: User | None, reason: str, source: str = LockEvent.Source.BULK
+) -> int:
     """End the locks of a queryset, live or not; return how many were ended."""
     return _end(rows.claimed(), by=by, source=source, reason=reason)
 
 
-def _end(rows, *, by, source, reason):
+def _end(rows: Rows, *, by: User | None, source: str, reason: str) -> int:
     table = rows.model._default_manager
     skip = connection.features.has_select_for_update_skip_locked
     total = 0
@@ -430,7 +497,7 @@ def _end(rows, *, by, source, reason):
             return total
 
 
-def _ending(model, lock, by, source, reason):
+def _ending(model: Table, lock: Lock, by: User | None, source: str, reason: str) -> LockEvent:
     target = (model, lock.pk, lock.name)
     if not lock.live:
         return _ran_out(lock, target, source)
@@ -446,7 +513,14 @@ def _ending(model, lock, by, source, reason):
     )
 
 
-def record_refusal(model, pk, refused, *, by, source=LockEvent.Source.PAGE):
+def record_refusal(
+    model: Table,
+    pk: object,
+    refused: Refused,
+    *,
+    by: User | None,
+    source: str = LockEvent.Source.PAGE,
+) -> None:
     """Record that somebody was refused; called after the rollback of what was refused."""
     lock = refused.lock
     with translation.override(settings.LANGUAGE_CODE):  # staff read it, whoever was refused
@@ -464,19 +538,21 @@ def record_refusal(model, pk, refused, *, by, source=LockEvent.Source.PAGE):
     )
 
 
-def lockable_models(candidates):
+def lockable_models(candidates: Iterable[type[models.Model]]) -> list[Table]:
     """Return the models that carry an edit lock, each table's rows under one model only.
 
     Known by their fields. A table with proxies is reported under these; unmanaged models and
     the tables of a history are left out.
     """
-    fields = {"editing_by", "editing_started_at"}
-    found = [
-        model
-        for model in candidates
-        if model._meta.managed
-        and not hasattr(model, "history_type")
-        and fields <= {field.name for field in model._meta.get_fields()}
-    ]
+    found = [model for model in candidates if _is_lockable(model)]
     with_proxies = {model._meta.concrete_model for model in found if model._meta.proxy}
     return [model for model in found if model not in with_proxies]
+
+
+def _is_lockable(model: type[models.Model]) -> TypeGuard[Table]:
+    fields = {"editing_by", "editing_started_at"}
+    return (
+        model._meta.managed
+        and not hasattr(model, "history_type")
+        and fields <= {field.name for field in model._meta.get_fields()}
+    )
