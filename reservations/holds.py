@@ -14,17 +14,20 @@ person in another tab too, changes nothing.
 """
 
 import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Least
 
 from backoffice import audit, clock
 from backoffice.audit import LockEvent
-from reservations.models import Reservation, Seat
+from reservations.models import Event, Reservation, Seat, SeatQuerySet
 from reservations.refusals import Refused
 
 WAIT = "3s"  # for another's row; then the answer is "try again", not a page that hangs
@@ -40,7 +43,7 @@ AVAILABLE = {"status": Seat.Status.AVAILABLE, **NO_HOLD}
 PAGE, BULK, SCHEDULE = LockEvent.Source.PAGE, LockEvent.Source.BULK, LockEvent.Source.SCHEDULE
 
 
-def hold(event, seat_ids, *, by, source=PAGE):
+def hold(event: Event, seat_ids: Iterable[int], *, by: User, source: str = PAGE) -> uuid.UUID:
     """Take seats of an event for one person, all or none; return their common ``hold_id``.
 
     Raises ``Refused`` with every seat in the way, or where the person holds too many already or
@@ -54,7 +57,7 @@ def hold(event, seat_ids, *, by, source=PAGE):
             raise Refused("gone")
         now = clock.database_now()
         rows = Seat.objects.free().filter(pk__in=wanted)
-        until = now + event.hold_time
+        until: Combinable = now + event.hold_time
         if event.cut_off:
             rows = rows.alias(_now=now).filter(_now__lt=event.cut_off)
             until = Least(until, Value(event.cut_off))
@@ -76,7 +79,7 @@ def hold(event, seat_ids, *, by, source=PAGE):
     return hold_id
 
 
-def extend(hold_id, *, by, source=PAGE):
+def extend(hold_id: uuid.UUID, *, by: User, source: str = PAGE) -> int:
     """Give a live hold its full time again; return how many seats it has.
 
     Never beyond ``SEAT_HOLD_MAXIMUM_SECONDS`` after the taking, nor the event's cut-off. Raises
@@ -98,7 +101,16 @@ def extend(hold_id, *, by, source=PAGE):
     return extended
 
 
-def confirm(hold_id, seat_ids, *, by, payment_method, customer="", phone="", source=PAGE):
+def confirm(
+    hold_id: uuid.UUID,
+    seat_ids: Iterable[int],
+    *,
+    by: User,
+    payment_method: str,
+    customer: str = "",
+    phone: str = "",
+    source: str = PAGE,
+) -> Reservation:
     """Sell held seats; return their ``Reservation``, the same one when asked again.
 
     ``seat_ids`` are the seats that the page showed: all of them are still held under ``hold_id``,
@@ -109,11 +121,13 @@ def confirm(hold_id, seat_ids, *, by, payment_method, customer="", phone="", sou
         found = _locked(Seat.objects.filter(pk__in=wanted).select_related("reservation"))
         if not found or len(found) != len(wanted):
             raise Refused("gone")
-        done = {seat.reservation for seat in found}
-        if len(done) == 1 and None not in done:
-            [reservation] = done
-            if (reservation.hold_id, reservation.cashier_id) == (hold_id, by.pk):
-                return reservation
+        done = found[0].reservation
+        if (
+            done
+            and {seat.reservation_id for seat in found} == {done.pk}
+            and (done.hold_id, done.cashier_id) == (hold_id, by.pk)
+        ):
+            return done
         reservation = Reservation.objects.create(
             event=found[0].event,
             customer=customer,
@@ -137,7 +151,9 @@ def confirm(hold_id, seat_ids, *, by, payment_method, customer="", phone="", sou
     return reservation
 
 
-def release(hold_id, *, by, seat_ids=None, source=PAGE):
+def release(
+    hold_id: uuid.UUID, *, by: User, seat_ids: Iterable[int] | None = None, source: str = PAGE
+) -> int:
     """Give back one's own live hold, or some of its seats; return how many were given back."""
     mine = Seat.objects.filter(hold_id=hold_id, locked_by=by)
     if seat_ids is not None:
@@ -151,7 +167,9 @@ def release(hold_id, *, by, seat_ids=None, source=PAGE):
     return given_back
 
 
-def release_expired(rows=None, *, by=None, source=SCHEDULE):
+def release_expired(
+    rows: SeatQuerySet | None = None, *, by: User | None = None, source: str = SCHEDULE
+) -> list[Seat]:
     """Tidy up holds that ran out; return the seats that it really freed, as they were before.
 
     Safe to run many times at once: each leaves out the rows that another is at.
@@ -160,7 +178,9 @@ def release_expired(rows=None, *, by=None, source=SCHEDULE):
     return _end(rows.stale(), by=by, reason="", source=source)
 
 
-def force_release(rows, *, by, reason, source=BULK):
+def force_release(
+    rows: SeatQuerySet, *, by: User | None, reason: str, source: str = BULK
+) -> list[Seat]:
     """End the holds of a queryset, live or not; return the seats freed, as they were before.
 
     A queryset that names ``hold_id`` spares the seats that changed hands meanwhile.
@@ -169,8 +189,8 @@ def force_release(rows, *, by, reason, source=BULK):
     return _end(rows, by=by, reason=reason, source=source)
 
 
-def _end(rows, *, by, reason, source):
-    ended = []
+def _end(rows: SeatQuerySet, *, by: User | None, reason: str, source: str) -> list[Seat]:
+    ended: list[Seat] = []
     while True:
         with transaction.atomic():
             chosen = rows.with_state().select_related("event", "locked_by").order_by("pk")
@@ -191,7 +211,7 @@ def _end(rows, *, by, reason, source):
 
 
 @contextmanager
-def _attempt(target, by, source):
+def _attempt(target: audit.Target, by: User, source: str) -> Iterator[None]:
     """Run a transaction; a refusal is recorded after it was rolled back, and raised on."""
     try:
         with transaction.atomic():
@@ -208,12 +228,12 @@ def _attempt(target, by, source):
         raise
 
 
-def _hold(hold_id):
+def _hold(hold_id: uuid.UUID) -> audit.Target:
     """Return what the log calls a hold of which no seat is at hand."""
     return Seat, hold_id, str(hold_id)
 
 
-def _is_busy(problem):
+def _is_busy(problem: OperationalError) -> bool:
     cause = problem.__cause__
     return (
         getattr(cause, "sqlstate", "") == "55P03"  # lock_not_available
@@ -221,7 +241,7 @@ def _is_busy(problem):
     )
 
 
-def _keep_cap(event, by, more):
+def _keep_cap(event: Event, by: User, more: int) -> None:
     """Refuse where the person would hold more seats of the event than one may."""
     if connection.vendor == "postgresql":  # two requests of one person would not see each other
         with connection.cursor() as cursor:
@@ -232,19 +252,27 @@ def _keep_cap(event, by, more):
         raise Refused("cap")
 
 
-def _locked(rows):
+def _locked(rows: SeatQuerySet) -> list[Seat]:
     """Return the rows as they are now, and on PostgreSQL keep others from them until the commit."""
     rows = rows.select_related("event").order_by("pk")
     return list(rows.select_for_update(of=("self",)))
 
 
-def ran_out(seat, source, by=None):
+def ran_out(seat: Seat, source: str, by: User | None = None) -> LockEvent:
     """Return the event of a hold that ended by itself; whoever finds it records it."""
     return _event("ran_out", seat, source, by=by, ended_at=seat.locked_until)
 
 
-def _event(action, seat, source, *, by, holder=None, **details):
-    holder = holder or (seat.locked_by_id, seat.locked_by_name)
+def _event(
+    action: str,
+    seat: Seat,
+    source: str,
+    *,
+    by: User | None,
+    holder: User | None = None,
+    ended_at: datetime | None = None,
+    reason: str = "",
+) -> LockEvent:
     since = seat.held_since if action != "taken" else None
     return audit.event(
         LockEvent.Kind.SEAT,
@@ -252,7 +280,8 @@ def _event(action, seat, source, *, by, holder=None, **details):
         seat,
         source=source,
         by=by,
-        holder=holder,
+        holder=holder or (seat.locked_by_id, seat.locked_by_name),
         held_since=since,
-        **details,
+        ended_at=ended_at,
+        reason=reason,
     )

@@ -8,6 +8,7 @@ hold that ran out is a free seat at once, whatever its ``status`` still says.
 
 import secrets
 from datetime import timedelta
+from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -65,7 +66,7 @@ class Event(EditableModel):
         return self.name
 
     @property
-    def hold_time(self):
+    def hold_time(self) -> timedelta:
         """How long a hold of this event's seats lasts."""
         seconds = self.hold_seconds or settings.SEAT_HOLD_SECONDS
         return timedelta(seconds=min(seconds, settings.SEAT_HOLD_MAXIMUM_SECONDS))
@@ -121,32 +122,32 @@ class State(models.TextChoices):
     BLOCKED = "blocked", _("Blocked")
 
 
-def is_live():
+def is_live() -> Q:
     """Return the condition under which a hold still counts."""
     return Q(status=Seat.Status.LOCKED, locked_until__gt=clock.database_now())
 
 
-def is_stale():
+def is_stale() -> Q:
     """Return the condition under which a hold ran out, and the seat is free."""
     return Q(status=Seat.Status.LOCKED, locked_until__lte=clock.database_now())
 
 
-def is_free():
+def is_free() -> Q:
     """Return the condition under which a seat may be taken."""
     return Q(status=Seat.Status.AVAILABLE, blocked=False) | is_stale()
 
 
-class SeatQuerySet(models.QuerySet):
-    def live(self):
+class SeatQuerySet(models.QuerySet["Seat"]):
+    def live(self) -> Self:
         return self.filter(is_live())
 
-    def stale(self):
+    def stale(self) -> Self:
         return self.filter(is_stale())
 
-    def free(self):
+    def free(self) -> Self:
         return self.filter(is_free())
 
-    def with_state(self):
+    def with_state(self) -> Self:
         """Rows with their ``state``, and with ``time_left`` where they are held."""
         return self.annotate(
             state=Case(
@@ -214,6 +215,10 @@ class Seat(models.Model):
         related_name="seats",
         verbose_name=_("reservation"),
     )
+
+    # Of rows that came ``with_state`` alone.
+    state: str
+    time_left: timedelta | None
 
     objects = SeatQuerySet.as_manager()
 

@@ -1,12 +1,17 @@
 """Why seats were not given, in words for whoever asked."""
 
+import uuid
+from collections.abc import Collection, Iterable
+from typing import Self
+
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils import translation
 from django.utils.translation import gettext as _t
 
 from backoffice import audit
 from backoffice.audit import LockEvent
-from reservations.models import Seat, State
+from reservations.models import Reservation, Seat, State
 
 
 class Refused(Exception):
@@ -18,13 +23,13 @@ class Refused(Exception):
     ``busy`` (others keep the rows locked).
     """
 
-    def __init__(self, reason, seats=()):
+    def __init__(self, reason: str, seats: Collection[Seat] = ()) -> None:
         self.reason = reason
         self.seats = seats
         super().__init__(reason)
 
     @classmethod
-    def to_hold(cls, seat_ids, hold_id):
+    def to_hold(cls, seat_ids: Iterable[int], hold_id: uuid.UUID) -> Self:
         """Return why ``hold_id`` did not get all its seats; asked before that is rolled back."""
         free = (State.AVAILABLE, State.RUN_OUT)
         seats = [
@@ -33,7 +38,9 @@ class Refused(Exception):
         return cls("in_the_way" if seats else "closed", seats)
 
     @classmethod
-    def to_confirm(cls, seat_ids, hold_id, reservation):
+    def to_confirm(
+        cls, seat_ids: Iterable[int], hold_id: uuid.UUID, reservation: Reservation
+    ) -> Self:
         """Return why seats of ``hold_id`` were not sold; asked before that is rolled back."""
         seats = [seat for seat in look(seat_ids) if seat.reservation_id != reservation.pk]
         mine = all(seat.hold_id == hold_id and seat.state == State.RUN_OUT for seat in seats)
@@ -60,7 +67,7 @@ class Refused(Exception):
             "busy": _t("Others are at these seats right now; try again."),
         }[self.reason]
 
-    def events(self, target, *, by, source):
+    def events(self, target: audit.Target, *, by: User, source: str) -> list[LockEvent]:
         """Return the log's events: one a seat, or one for the ``target`` that was asked for."""
         if self.reason == "busy":  # says nothing of the seats, and the log may be as busy
             return []
