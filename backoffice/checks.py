@@ -198,7 +198,7 @@ def check_log(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> 
 
 
 @register
-def check_order_claims(app_configs=None, **kwargs):
+def check_order_claims(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Who asks a provider twice in a row still holds the order when the second answer comes."""
     longest = 2 * (settings.PROVIDER_CONNECT_SECONDS + settings.PROVIDER_READ_SECONDS)
     if longest < settings.ORDER_CLAIM_SECONDS:
