@@ -7,20 +7,36 @@ it: an order is sent from ``pending`` alone, and leaves that state before the ca
 import os
 import secrets
 import socket
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import TypeAlias, TypedDict
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models.expressions import Combinable
 
 from backoffice import audit
 from backoffice.audit import LockEvent
 from backoffice.clock import database_now
 from orders.models import ProductOrder
+from orders.states import OrderQuerySet
+
+Orders: TypeAlias = OrderQuerySet[ProductOrder]
 
 UNCLAIMED = {"claimed_until": None, "claimed_at": None, "claimed_by": "", "claim_token": ""}
 
 
-def new_claim():
+class Claim(TypedDict):
+    """The columns of a claim as they are written, its times by the database's clock."""
+
+    claimed_until: Combinable
+    claimed_at: Combinable
+    claimed_by: str
+    claim_token: str
+
+
+def new_claim() -> Claim:
     """Return the columns of a claim that begins now, with a token of its own."""
     return {
         "claimed_until": database_now() + timedelta(seconds=settings.ORDER_CLAIM_SECONDS),
@@ -30,7 +46,7 @@ def new_claim():
     }
 
 
-def claim_due(rows, limit):
+def claim_due(rows: Orders, limit: int) -> list[ProductOrder]:
     """Claim up to ``limit`` orders of a queryset that are due and free, oldest first.
 
     Returns them as they are now; none of them can be claimed by another until the claim ends.
@@ -53,7 +69,7 @@ def claim_due(rows, limit):
     return list(mine.order_by("next_check_at", "pk"))
 
 
-def record_run_out(orders, *, source, by=None):
+def record_run_out(orders: Iterable[ProductOrder], *, source: str, by: User | None = None) -> None:
     """Record the claims of orders, as they were read, that ran out before anybody ended them."""
     audit.record(
         *(
@@ -73,7 +89,9 @@ def record_run_out(orders, *, source, by=None):
     )
 
 
-def clear_stale(rows, *, by=None, source=LockEvent.Source.BULK):
+def clear_stale(
+    rows: Orders, *, by: User | None = None, source: str = LockEvent.Source.BULK
+) -> int:
     """End the claims of a queryset that ran out; return how many."""
     with transaction.atomic():
         found = _locked(rows.stale())
@@ -82,7 +100,9 @@ def clear_stale(rows, *, by=None, source=LockEvent.Source.BULK):
     return ended
 
 
-def force_release(rows, *, by, reason, source=LockEvent.Source.BULK):
+def force_release(
+    rows: Orders, *, by: User | None, reason: str, source: str = LockEvent.Source.BULK
+) -> int:
     """End the claims of a queryset, live or not; return how many.
 
     Frees the orders for asking. An order that is being sent stays sent: only its provider knows.
@@ -109,5 +129,5 @@ def force_release(rows, *, by, reason, source=LockEvent.Source.BULK):
     return stale + ended
 
 
-def _locked(rows):
+def _locked(rows: Orders) -> list[ProductOrder]:
     return list(rows.order_by("pk").select_for_update(of=("self",)).defer("pin_code"))

@@ -65,7 +65,9 @@ def begin(order_id):
     with transaction.atomic():
         rows = ProductOrder.objects.pending().free().annotate(now=database_now())
         order = rows.filter(pk=order_id).first()
-        prepared = order and _prepare(order)
+        if order is None:
+            return None
+        prepared = _prepare(order)
         if prepared is None:
             return None
         routing, binding, creds, payload, request = prepared

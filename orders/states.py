@@ -1,6 +1,7 @@
 """The states of an order, and its rows by what is to be done with them."""
 
 from datetime import timedelta
+from typing import Self, TypeVar
 
 from django.db import models
 from django.db.models import Q
@@ -33,35 +34,38 @@ class ReviewReason(models.TextChoices):
     MISCONFIGURED = "misconfigured", _("the integration's settings don't work")
 
 
-class OrderQuerySet(models.QuerySet):
-    def pending(self):
+Row = TypeVar("Row", bound=models.Model, covariant=True)
+
+
+class OrderQuerySet(models.QuerySet[Row]):
+    def pending(self) -> Self:
         return self.filter(external_status=Status.PENDING)
 
-    def at_provider(self):
+    def at_provider(self) -> Self:
         return self.filter(external_status__in=AT_PROVIDER)
 
-    def open(self):
+    def open(self) -> Self:
         return self.filter(external_status__in=OPEN)
 
-    def due(self):
+    def due(self) -> Self:
         return self.filter(next_check_at__lte=database_now())
 
-    def claimed(self):
+    def claimed(self) -> Self:
         """Rows with a claim, live or not."""
         return self.filter(claimed_until__isnull=False)
 
-    def live(self):
+    def live(self) -> Self:
         return self.filter(claimed_until__gt=database_now())
 
-    def stale(self):
+    def stale(self) -> Self:
         return self.filter(claimed_until__lte=database_now())
 
-    def free(self):
+    def free(self) -> Self:
         return self.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=database_now()))
 
-    def overdue(self):
+    def overdue(self) -> Self:
         """Rows that two rounds of the batch have missed."""
         return self.open().filter(next_check_at__lte=database_now() - timedelta(minutes=10))
 
-    def needing_a_person(self):
+    def needing_a_person(self) -> Self:
         return self.filter(review_reason__gt="")
