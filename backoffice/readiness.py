@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from django.contrib.auth import get_user_model
+from django.core import checks
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import InconsistentMigrationHistory
@@ -144,3 +145,17 @@ def require_finished_set_up(connection: BaseDatabaseWrapper) -> None:
         "The first set-up of this database was broken off: remove the database, "
         "or keep it as it is with `manage.py migrate` and `manage.py createsuperuser`."
     )
+
+
+def require_sound_rows() -> None:
+    """Refuse a database whose rows an app can't work with, as its own checks tell."""
+    for fault in checks.run_checks(tags=[checks.Tags.database], databases=["default"]):
+        if fault.is_serious():
+            raise NotReady(" ".join(filter(None, (fault.msg, fault.hint))))
+
+
+def first_cause(problem: BaseException) -> BaseException:
+    """Return the error that came first: those after it only tell that there was one."""
+    while problem.__context__ is not None:
+        problem = problem.__context__
+    return problem

@@ -57,13 +57,15 @@ def set_up(*, tell: Callable[[str], object] = print) -> None:
         if waiting:
             tell(f"Bringing the database up to date: {', '.join(waiting)}")
         _build()
+        readiness.require_sound_rows()
 
 
 def _build() -> None:
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as problem:
-        raise NotReady(f"A migration failed, the last backup may be needed: {problem}") from problem
+        first = readiness.first_cause(problem)
+        raise NotReady(f"A migration failed, the last backup may be needed: {first}") from problem
     ensure_roles()
     ensure_schedules()
 

@@ -125,3 +125,12 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
 def test_a_database_in_a_folder_that_is_missing_is_told(tmp_path):
     with pytest.raises(NotReady, match="can't be used: unable to open database file"):
         readiness.require_database(Sqlite(tmp_path / "missing" / "office.sqlite3"))
+
+
+def test_of_errors_after_each_other_the_first_is_told():
+    first = OSError("the table is there already")
+    later = RuntimeError("no queries until the end of the block")
+    later.__context__ = first
+
+    assert readiness.first_cause(later) is first
+    assert readiness.first_cause(first) is first
