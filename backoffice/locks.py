@@ -25,7 +25,7 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.base import ModelBase
 from django.db.models.functions import Coalesce
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -345,6 +345,8 @@ def _why_not(found: Lock, *, by: User, version: int, own: bool) -> Refused | Non
 
 
 def _ran_out(found: Lock, target: audit.Target, source: str) -> LockEvent:
+    seen = found.last_seen_at or found.started_at
+    ended = seen and seen + timedelta(minutes=settings.EDIT_LOCK_TIMEOUT_MINUTES)
     return audit.event(
         EDIT,
         "ran_out",
@@ -352,7 +354,8 @@ def _ran_out(found: Lock, target: audit.Target, source: str) -> LockEvent:
         source=source,
         holder=(found.holder_id, found.holder_name),
         held_since=found.started_at,
-        ended_at=found.last_seen_at or found.started_at,
+        # Earlier where its holder was shut out; since when, no row tells.
+        ended_at=ended and min(ended, timezone.now()),
     )
 
 

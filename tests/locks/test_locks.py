@@ -96,6 +96,17 @@ def test_a_run_out_lock_can_be_taken_at_once_and_the_taker_records_it(
     assert events()[1:] == [("ran_out", "", "مریم رضایی"), ("taken", "علی کریمی", "علی کریمی")]
 
 
+def test_the_log_tells_at_which_instant_a_lock_ran_out(receipt, holder, silence):
+    take(receipt, holder)
+    silence(receipt, minutes=60)
+    receipt.refresh_from_db()
+
+    locks.clear_stale(ReceiptPermanent)
+
+    event = LockEvent.objects.first()
+    assert event.ended_at == receipt.editing_last_seen_at + timedelta(minutes=5)
+
+
 def test_a_lock_is_live_until_just_before_its_timeout(receipt, holder, colleague, silence):
     take(receipt, holder)
     silence(receipt, minutes=4.99)
