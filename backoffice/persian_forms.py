@@ -84,9 +84,10 @@ class DateInput(forms.DateInput):
         super().__init__({"size": 11} | attrs, format="%Y-%m-%d")
 
     def format_value(self, value):
-        if is_persian() and isinstance(value, datetime.date):
-            return to_persian_digits(jalali_ascii(value))
-        return super().format_value(value)
+        if not value or not is_persian():
+            return super().format_value(value)
+        # A text is what was typed, shown again when the form is refused.
+        return to_persian_digits(jalali_ascii(value) if isinstance(value, datetime.date) else value)
 
     def get_context(self, name, value, attrs):
         context = super().get_context(name, value, attrs)

@@ -6,6 +6,7 @@ from django import forms
 from django.utils import translation
 
 from backoffice import persian_forms
+from backoffice.persian import to_persian_digits
 
 DAY = datetime.date(2026, 11, 22)
 
@@ -71,11 +72,24 @@ def test_an_instant_with_seconds_is_kept_when_the_form_is_saved_untouched():
     assert form.is_valid() and form.cleaned_data["at"] == at
 
 
-def test_what_was_refused_is_shown_again_as_it_was_typed():
-    form = Form({"amount": "۱۲/۵", "day": "1405/12/30"})
+def test_a_number_that_was_refused_is_shown_again_as_it_was_typed():
+    assert 'value="۱۲/۵"' in str(Form({"amount": "۱۲/۵"})["amount"])
 
-    assert 'value="۱۲/۵"' in str(form["amount"])
-    assert 'value="1405/12/30"' in str(form["day"])
+
+def test_a_day_and_a_time_that_were_refused_are_shown_again_in_persian_digits():
+    form = Form({"day": "1405/12/30", "clock": "25:00"})
+
+    assert 'value="۱۴۰۵/۱۲/۳۰"' in str(form["day"])
+    assert 'value="۲۵:۰۰"' in str(form["clock"])
+
+
+@pytest.mark.parametrize("typed", ["1405/08/09", "۱۴۰۵/۰۸/۰۹", "2026-11-22"])
+def test_a_day_shown_again_beside_another_error_is_read_as_before(typed):
+    form = Form({"day": typed, "clock": "25:00"})
+    shown = form["day"].field.widget.format_value(form["day"].value())
+
+    assert shown == to_persian_digits(typed)
+    assert form.fields["day"].clean(shown) == form.fields["day"].clean(typed)
 
 
 def test_an_english_page_has_the_browsers_own_date_input():
