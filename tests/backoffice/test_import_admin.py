@@ -69,6 +69,13 @@ def test_a_file_with_an_error_can_not_be_confirmed(page):
     assert stored() == []
 
 
+def test_an_error_is_told_in_persian_digits(page):
+    shown = upload(page, units(["A", "a", -1])).content.decode()
+    assert "مساوی ۰" in shown
+    assert "مساوی 0" not in shown
+    assert stored() == []
+
+
 def test_a_file_of_old_windows_is_named_in_the_preview(page):
     preview = upload(page, make_csv(HEADINGS, ["A", "كيلو", "0"], encoding="cp1256"))
     assert "cp1256" in preview.content.decode()
