@@ -9,7 +9,6 @@ raises ``ImproperlyConfigured`` with the name and what is allowed.
 """
 
 import base64
-import hashlib
 import os
 import secrets
 import sys
@@ -53,13 +52,10 @@ SECRETS_FILE = VAR_DIR / "secrets.env"
 def remembered_name(address: str | None) -> str:
     """Return the name of the file with what the set-up remembered of the office in a database.
 
-    One for each, as a demo office and a real one may share a data folder. It tells nothing of
-    the address.
+    One for each kind, as a demo office in a file and a real one on a server may share a data
+    folder; not one for each address, as a database that is copied stays what it was.
     """
-    if address is None:
-        return "office.env"
-    place = urlsplit(address)._replace(query="", fragment="").geturl().rpartition("@")[2]
-    return f"office-{hashlib.sha256(place.encode()).hexdigest()[:8]}.env"
+    return "office.env" if urlsplit(address or "").scheme in ("", "sqlite") else "office-server.env"
 
 
 REMEMBERED_FILE = VAR_DIR / remembered_name(lookup("DATABASE_URL"))

@@ -119,12 +119,11 @@ def test_what_a_new_office_remembers_holds_at_once_over_what_an_old_one_did(monk
     assert environment.read_file(tmp_path / "office.env") == {"SIMULATOR": "no"}
 
 
-def test_each_database_is_remembered_apart_and_without_its_password():
+def test_a_file_and_a_server_are_remembered_apart_wherever_they_move():
     name = environment.remembered_name
 
-    assert name(None) == "office.env"
-    assert name("postgres://a:secret@host/one") == name("postgres://b:other@host/one")
-    assert name("postgres://a:secret@host/one") != name("postgres://a:secret@host/two")
+    assert name(None) == name("sqlite:////one/office.sqlite3") == "office.env"
+    assert name("postgres://host/one") == name("postgresql://host/two") == "office-server.env"
 
 
 def test_what_is_remembered_never_wins_over_the_file_of_the_operator(monkeypatch, tmp_path):
