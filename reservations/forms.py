@@ -24,6 +24,7 @@ class CustomerForm(forms.ModelForm):
     class Meta:
         model = Reservation
         fields = ("customer", "phone")
+        help_texts = {"customer": _("optional"), "phone": _("optional")}
         widgets = {
             "customer": forms.TextInput(attrs={"class": "vTextField"}),
             "phone": forms.TextInput(
