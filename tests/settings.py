@@ -8,3 +8,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 - WhiteNoise warns without it
+CACHES = {
+    # Of each test process alone: another that empties a shared one would cost this one a query.
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
