@@ -11,7 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import transaction
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils import formats
@@ -20,7 +20,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from backoffice import locks, persian_admin  # noqa: F401 - makes Django's pages Persian
+from backoffice import audit, locks, persian_admin  # noqa: F401 - makes Django's pages Persian
 from backoffice.claims import ClaimKind
 from backoffice.lock_actions import (
     EditingFilter,
@@ -81,9 +81,7 @@ class EditLockAdminMixin(LockEndpoints):
     # The list
 
     def get_queryset(self, request):
-        rows = super().get_queryset(request).alias(_sign_of_life=locks.sign_of_life())
-        is_live = models.Case(models.When(locks.is_free(), then=False), default=True)
-        return rows.annotate(lock_is_live=is_live).select_related("editing_by")
+        return super().get_queryset(request).with_lock()
 
     def get_list_display(self, request):
         return [*super().get_list_display(request), "editing_holder"]
@@ -100,7 +98,7 @@ class EditLockAdminMixin(LockEndpoints):
         return format_html(
             '<span class="edit-lock-mark" data-live="{}"><bdi>{}</bdi> · {} · {}</span>',
             "yes" if obj.lock_is_live else "no",
-            locks.audit.name_of(obj.editing_by),
+            audit.name_of(obj.editing_by),
             since,
             mark,
         )

@@ -46,7 +46,7 @@ class LockEndpoints:
     def beat_view(self, request, object_id):
         """Keep the lock of a page alive: 200, or 409 where it is gone."""
         pk = self._lockable(request, object_id)
-        live = locks.renew(self.model, pk, token=request.POST.get("token", ""))
+        live = locks.renew(self.model, pk, token=request.POST.get("token", ""), by=request.user)
         return JsonResponse({"live": live}, status=200 if live else 409)
 
     def give_back_view(self, request, object_id):

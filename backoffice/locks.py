@@ -1,49 +1,60 @@
 """The whole life of an edit lock.
 
-    free -- acquire --> live -- renew --> live -- release --> free
+    free -- acquire --> live -- renew --> live -- release, leave --> free
                          |                 |
-                         |                 +-- take_over --> live, somebody else's
-                         +-- no beat for the timeout, or the holder was deactivated --> free
+                         |                 +-- take_over, move, hand_over --> live, another page's
+                         +-- no beat, no input, held too long, holder shut out --> free
 
 Every step is one conditional UPDATE on the columns of the row itself, and its row count is the
 answer. The database's clock decides. Each taking makes a new token; its page keeps it, the row
 keeps only a hash, and whoever comes with another token changes nothing. A lock that ran out is
 free at once: the next taker gets it in the same UPDATE, and ``clear_stale`` merely tidies up.
+When a lock is live stands in ``backoffice.editable``.
 """
 
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, Self, TypeAlias, TypeGuard, TypeVar
+from datetime import timedelta
+from typing import Any, NoReturn, TypeGuard
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
-from django.db.models import Exists, F, OuterRef, Q, Value
-from django.db.models.base import ModelBase
-from django.db.models.functions import Coalesce
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _t
-from django.utils.translation import gettext_lazy as _
 
 from backoffice import audit
 from backoffice.audit import LockEvent
 from backoffice.clock import database_now
+from backoffice.editable import (
+    GUARD_FIELDS,
+    UNLOCKED,
+    EditableModel,
+    EditableQuerySet,
+    Lock,
+    Rows,
+    Table,
+    bump,
+    read,
+    read_all,
+)
 
-# What a free row holds in the columns of the lock.
-UNLOCKED = {
-    "editing_by": None,
-    "editing_started_at": None,
-    "editing_session_key": "",
-    "editing_last_seen_at": None,
-}
-# Written by this module alone: save(), import, copies and history leave them out.
-GUARD_FIELDS = frozenset({*UNLOCKED, "version"})
+__all__ = [
+    "GUARD_FIELDS",
+    "UNLOCKED",
+    "EditableModel",
+    "EditableQuerySet",
+    "Lock",
+    "Refused",
+    "read",
+]
+
 BATCH = 500
 EDIT = LockEvent.Kind.EDIT
+Action = LockEvent.Action
 
 
 class Refused(Exception):
@@ -53,7 +64,7 @@ class Refused(Exception):
     the way, or None.
     """
 
-    def __init__(self, reason: str, lock: "Lock | None" = None) -> None:
+    def __init__(self, reason: str, lock: Lock | None = None) -> None:
         self.reason = reason
         self.lock = lock
         super().__init__(self.message)
@@ -72,156 +83,17 @@ class Refused(Exception):
         return _t("This document was deleted meanwhile.")
 
 
-@dataclass(frozen=True)
-class Lock:
-    """A lock as it was read: whose, since when, last sign of life. It decides nothing."""
-
-    pk: int
-    name: str
-    holder_id: int | None
-    holder_name: str
-    started_at: datetime | None
-    last_seen_at: datetime | None
-    key: str
-    version: int
-    live: bool
-
-
-def sign_of_life() -> Coalesce:
-    """Return the SQL expression for the last beat, or the start where no beat was kept."""
-    never = Value(datetime(1970, 1, 1, tzinfo=UTC), output_field=models.DateTimeField())
-    return Coalesce("editing_last_seen_at", "editing_started_at", never)
-
-
-def is_free(timeout: timedelta | None = None) -> Q:
-    """Return the condition under which a row may be taken; its opposite is a live lock."""
-    timeout = timeout or timedelta(minutes=settings.EDIT_LOCK_TIMEOUT_MINUTES)
-    # A subquery tied to the row, never a join: an UPDATE that waited for a row judges it again
-    # as it is then, and what it had joined before would be out of date.
-    active_holder = get_user_model().objects.filter(pk=OuterRef("editing_by_id"), is_active=True)
-    return (
-        Q(editing_by__isnull=True)
-        | Q(_sign_of_life__lte=database_now() - timeout)
-        | Q(~Exists(active_holder))
-    )
-
-
-Row = TypeVar("Row", bound="EditableModel", covariant=True)
-
-
-class EditableQuerySet(models.QuerySet[Row]):
-    def claimed(self) -> Self:
-        """Rows with a holder, live or not: the size of the partial index, not of the table."""
-        return self.filter(editing_by__isnull=False)
-
-    def free(self, timeout: timedelta | None = None) -> Self:
-        return self.alias(_sign_of_life=sign_of_life()).filter(is_free(timeout))
-
-    def live(self, timeout: timedelta | None = None) -> Self:
-        return self.claimed().alias(_sign_of_life=sign_of_life()).filter(~is_free(timeout))
-
-    def stale(self, timeout: timedelta | None = None) -> Self:
-        return self.claimed().free(timeout)
-
-
-class EditableModel(models.Model):
-    """A row that one person at a time may edit. Its admin needs ``EditLockAdminMixin``."""
-
-    editing_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        editable=False,
-        related_name="+",
-        db_index=False,
-        verbose_name=_("being edited by"),
-    )
-    editing_started_at = models.DateTimeField(
-        _("editing started"), null=True, blank=True, editable=False
-    )
-    editing_session_key = models.CharField(
-        _("editing session key"), max_length=40, blank=True, default="", editable=False
-    )
-    editing_last_seen_at = models.DateTimeField(
-        _("editor's last activity"), null=True, blank=True, editable=False
-    )
-    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
-
-    objects = EditableQuerySet.as_manager()
-
-    class Meta:
-        abstract = True
-        indexes = [
-            models.Index(
-                fields=["editing_last_seen_at"],
-                name="%(class)s_claimed",
-                condition=Q(editing_by__isnull=False),
-            )
-        ]
-
-    def save(
-        self,
-        *args: Any,
-        force_insert: bool | tuple[ModelBase, ...] = False,
-        update_fields: Iterable[str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Save everything but the guard's columns, as loaded they may be another's by now.
-
-        A new row, a copy too, starts unlocked; it never overwrites a row that exists.
-        """
-        if self._state.adding:
-            for name, empty in UNLOCKED.items():
-                setattr(self, name, empty)
-            self.version = 1
-            return super().save(*args, force_insert=True, **kwargs)
-        loaded = {
-            field.attname for field in self._meta.concrete_fields
-        } - self.get_deferred_fields()
-        if update_fields is None:
-            update_fields = [
-                field.name
-                for field in self._meta.concrete_fields
-                if field.attname in loaded and not field.primary_key and not field.generated
-            ]
-        written = [name for name in update_fields if name not in GUARD_FIELDS]
-        return super().save(*args, force_insert=force_insert, update_fields=written, **kwargs)
-
-
-Rows: TypeAlias = EditableQuerySet[EditableModel]
-Table: TypeAlias = type[EditableModel]
-
-
 def fingerprint(token: str) -> str:
     """Return what the row keeps of a token: a token in a table would open the document to
     whoever can read or export the table. '' never matches a lock."""
     return hashlib.sha256(token.encode()).hexdigest()[:40] if token else "-"
 
 
-def read(model: Table, pk: object) -> Lock | None:
-    """Return the lock of a row as it is now, free or not; None where the row is gone."""
-    return next(iter(_read(model._default_manager.filter(pk=pk))), None)
+def new_token() -> str:
+    return secrets.token_urlsafe(24)
 
 
-def _read(rows: Rows) -> list[Lock]:
-    rows = rows.alias(_sign_of_life=sign_of_life()).annotate(
-        lock_is_live=models.Case(models.When(is_free(), then=False), default=True)
-    )
-    return [
-        Lock(
-            pk=row.pk,
-            name=str(row),
-            holder_id=row.editing_by_id,
-            holder_name=audit.name_of(row.editing_by),
-            started_at=row.editing_started_at,
-            last_seen_at=row.editing_last_seen_at,
-            key=row.editing_session_key,
-            version=row.version,
-            live=row.lock_is_live,
-        )
-        for row in rows.select_related("editing_by")
-    ]
+# Taking
 
 
 def acquire(
@@ -240,10 +112,107 @@ def acquire(
     return _take(model, pk, by=by, version=version, own_token=own_token, source=source)
 
 
-def renew(model: Table, pk: object, *, token: str) -> bool:
-    """Note a sign of life; return False where the token's lock is no longer live."""
-    mine = model._default_manager.live().filter(pk=pk, editing_session_key=fingerprint(token))
-    return mine.update(editing_last_seen_at=database_now()) == 1
+def _take(
+    model: Table,
+    pk: object,
+    *,
+    by: User,
+    version: int,
+    own_token: str,
+    source: str,
+    save: bool = False,
+) -> str:
+    token = new_token()
+    with transaction.atomic():
+        while True:
+            found = read(model, pk)
+            if found is None:
+                raise Refused("gone")
+            own = _is_own(found, by, own_token)
+            refusal = _why_not(found, by=by, version=version, own=own)
+            if refusal:
+                raise refusal
+            rows = model._default_manager.filter(
+                pk=pk, version=version, editing_session_key=found.key
+            )
+            if not own:
+                rows = rows.free()
+            changes = _taken(by, token) | {"version": bump() if save else F("version")}
+            if own and found.live:  # a reload is the same taking, and no fresh click
+                changes["editing_started_at"] = F("editing_started_at")
+                changes["editing_extended_at"] = F("editing_extended_at")
+            if rows.update(**changes) == 1:
+                break
+            # Somebody was faster between reading and taking: look again who it was.
+        if not (own and found.live):
+            target = (model, pk, found.name)
+            ended = [_ended(found, target, source)] if found.key else []
+            taken = audit.event(EDIT, Action.TAKEN, target, by=by, holder=by, source=source)
+            audit.record(*ended, taken)
+    return token
+
+
+def _taken(by: User, token: str) -> dict[str, Any]:
+    now = database_now()
+    return UNLOCKED | {
+        "editing_by": by,
+        "editing_started_at": now,
+        "editing_session_key": fingerprint(token),
+        "editing_last_seen_at": now,
+        "editing_last_input_at": now,
+        "editing_extended_at": now,
+    }
+
+
+def _is_own(lock: Lock, by: User, token: str) -> bool:
+    # A tab keeps its token when another person logs in there: a token alone is nobody's claim.
+    return lock.holder_id == by.pk and lock.key == fingerprint(token)
+
+
+def _why_not(found: Lock, *, by: User, version: int, own: bool) -> Refused | None:
+    if found.live and not own:
+        return Refused("other_tab" if found.holder_id == by.pk else "held", found)
+    if found.version != version:
+        return Refused("changed", found)
+    return None
+
+
+# Keeping
+
+
+def _mine(model: Table, pk: object, token: str, by: User) -> Rows:
+    """Return the row where it is locked by this person's token, and live."""
+    rows = model._default_manager.live()
+    return rows.filter(pk=pk, editing_session_key=fingerprint(token), editing_by=by)
+
+
+def renew(
+    model: Table,
+    pk: object,
+    *,
+    token: str,
+    by: User,
+    idle: timedelta | None = None,
+    has_changes: bool | None = None,
+    extend: bool = False,
+) -> bool:
+    """Note a sign of life; return False where the token's lock is no longer live.
+
+    ``idle`` is how long ago its page saw the last input, ``has_changes`` whether something is
+    unsaved there; ``extend`` is a fresh click, from which the longest hold counts anew.
+    """
+    now = database_now()
+    changes: dict[str, Any] = {"editing_last_seen_at": now}
+    if idle is not None:
+        seen = now - max(idle, timedelta(0))
+        changes["editing_last_input_at"] = Coalesce(
+            Greatest(F("editing_last_input_at"), seen), seen
+        )
+    if has_changes is not None:
+        changes["editing_has_changes"] = has_changes
+    if extend:
+        changes["editing_extended_at"] = changes["editing_last_input_at"] = now
+    return _mine(model, pk, token, by).update(**changes) == 1
 
 
 def look(model: Table, pk: object, *, by: User, token: str, version: int) -> Refused | None:
@@ -258,14 +227,12 @@ def look(model: Table, pk: object, *, by: User, token: str, version: int) -> Ref
     return _why_not(found, by=by, version=version, own=own)
 
 
-def _is_own(lock: Lock, by: User, token: str) -> bool:
-    # A tab keeps its token when another person logs in there: a token alone is nobody's claim.
-    return lock.holder_id == by.pk and lock.key == fingerprint(token)
-
-
 def held(rows: Rows) -> list[Lock]:
     """Return the live locks among the rows of a queryset."""
-    return _read(rows.model._default_manager.live().filter(pk__in=rows.claimed().values("pk")))
+    return read_all(rows.model._default_manager.live().filter(pk__in=rows.claimed().values("pk")))
+
+
+# Saving
 
 
 def require(
@@ -285,78 +252,47 @@ def require(
     after the rollback.
     """
     assert connection.in_atomic_block, "a save is let through inside its own transaction"
-    same = model._default_manager.filter(pk=pk, version=version)
-    mine = same.live().filter(editing_session_key=fingerprint(token), editing_by=by)
-    if mine.update(editing_last_seen_at=database_now(), version=F("version") + 1) == 1:
+    now = database_now()
+    mine = _mine(model, pk, token, by).filter(version=version)
+    saved = mine.update(
+        editing_last_seen_at=now,
+        editing_last_input_at=now,
+        editing_left_at=None,
+        editing_has_changes=False,
+        version=bump(),
+    )
+    if saved == 1:
         return token
     return _take(model, pk, by=by, version=version, own_token=token, source=source, save=True)
 
 
-def _take(
-    model: Table,
-    pk: object,
-    *,
-    by: User,
-    version: int,
-    own_token: str,
-    source: str,
-    save: bool = False,
-) -> str:
-    token = secrets.token_urlsafe(24)
-    with transaction.atomic():
-        while True:
-            found = read(model, pk)
-            if found is None:
-                raise Refused("gone")
-            own = _is_own(found, by, own_token)
-            refusal = _why_not(found, by=by, version=version, own=own)
-            if refusal:
-                raise refusal
-            rows = model._default_manager.filter(
-                pk=pk, version=version, editing_session_key=found.key
-            )
-            if not own:
-                rows = rows.free()
-            now = database_now()
-            changes = {
-                "editing_by": by,
-                "editing_started_at": found.started_at if own and found.live else now,
-                "editing_session_key": fingerprint(token),
-                "editing_last_seen_at": now,
-                "version": F("version") + 1 if save else F("version"),
-            }
-            if rows.update(**changes) == 1:
-                break
-            # Somebody was faster between reading and taking: look again who it was.
-        if not (own and found.live):
-            target = (model, pk, found.name)
-            ended = [_ran_out(found, target, source)] if found.holder_id is not None else []
-            taken = audit.event(EDIT, "taken", target, by=by, holder=by, source=source)
-            audit.record(*ended, taken)
-    return token
+def split(rows: Rows, *, by: User | None) -> tuple[Rows, list[Lock]]:
+    """Hold a queryset's free rows, and those that ``by`` edits, against takers until the commit.
+
+    For bulk work, inside its transaction: returns (rows to work on, locks of the rows to leave
+    out). Each row's version is counted up, so that pages opened before are out of date.
+    """
+    assert connection.in_atomic_block, "rows are held until the transaction ends"
+    model = rows.model
+    # A queryset of the admin may join other tables, which are not to be locked: hence by key.
+    locked = model._default_manager.filter(pk__in=rows.values("pk")).order_by("pk")
+    wanted = list(locked.select_for_update().values_list("pk", flat=True))
+    chosen = model._default_manager.filter(pk__in=wanted)
+    left_out = {lock.pk: lock for lock in read_all(chosen.live().exclude(editing_by=by))}
+    workable = chosen.exclude(pk__in=left_out)
+    workable.update(version=bump())
+    return workable, list(left_out.values())
 
 
-def _why_not(found: Lock, *, by: User, version: int, own: bool) -> Refused | None:
-    if found.live and not own:
-        return Refused("other_tab" if found.holder_id == by.pk else "held", found)
-    if found.version != version:
-        return Refused("changed", found)
-    return None
+# Giving back
 
 
-def _ran_out(found: Lock, target: audit.Target, source: str) -> LockEvent:
-    seen = found.last_seen_at or found.started_at
-    ended = seen and seen + timedelta(minutes=settings.EDIT_LOCK_TIMEOUT_MINUTES)
-    return audit.event(
-        EDIT,
-        "ran_out",
-        target,
-        source=source,
-        holder=(found.holder_id, found.holder_name),
-        held_since=found.started_at,
-        # Earlier where its holder was shut out; since when, no row tells.
-        ended_at=ended and min(ended, timezone.now()),
-    )
+def leave(model: Table, pk: object, *, token: str, by: User) -> bool:
+    """Note that the page of a lock was left; return False where the token's lock is gone.
+
+    The lock runs out after ``editable.GRACE``; a page that comes back before keeps it.
+    """
+    return _mine(model, pk, token, by).update(editing_left_at=database_now()) == 1
 
 
 def release(
@@ -370,23 +306,26 @@ def release(
     """Give one's own live lock back; return False where the token's lock is gone."""
     with transaction.atomic():
         found = read(model, pk)
-        mine = model._default_manager.live().filter(
-            pk=pk, editing_session_key=fingerprint(token), editing_by=by
-        )
-        if found is None or mine.update(**UNLOCKED) != 1:
+        if found is None or _mine(model, pk, token, by).update(**UNLOCKED) != 1:
             return False
-        audit.record(
-            audit.event(
-                EDIT,
-                "given_back",
-                (model, pk, found.name),
-                by=by,
-                holder=by,
-                held_since=found.started_at,
-                source=source,
-            )
-        )
+        audit.record(_event(Action.GIVEN_BACK, found, (model, pk, found.name), source, by=by))
     return True
+
+
+def release_all_of(holder: User, candidates: Iterable[type[models.Model]]) -> int:
+    """Give back all that a person edits, as they log out; return how many there were."""
+    return sum(
+        _end(
+            model._default_manager.claimed().filter(editing_by=holder),
+            by=holder,
+            source=LockEvent.Source.PAGE,
+            action=Action.GIVEN_BACK,
+        )
+        for model in lockable_models(candidates)
+    )
+
+
+# Changing hands
 
 
 def take_over(
@@ -405,35 +344,33 @@ def take_over(
     found = read(model, pk)
     if not (found and found.live):
         return acquire(model, pk, by=by, version=version, source=source)
+    return _seize(model, found, Action.TAKEN_OVER, by, version, reason, source)
+
+
+def move(model: Table, pk: object, *, by: User, version: int) -> str:
+    """Take one's own lock from another tab; return the new token. Raises ``Refused``."""
+    found = read(model, pk)
+    if not (found and found.live and found.holder_id == by.pk):
+        return acquire(model, pk, by=by, version=version)
+    return _seize(model, found, Action.MOVED, by, version, "", LockEvent.Source.PAGE)
+
+
+def _seize(
+    model: Table, found: Lock, action: str, by: User, version: int, reason: str, source: str
+) -> str:
     if found.version != version:
         raise Refused("changed", found)
-    token = secrets.token_urlsafe(24)
+    token = new_token()
     with transaction.atomic():
-        now = database_now()
         row = model._default_manager.filter(
-            pk=pk, version=version, editing_session_key=found.key, editing_by=found.holder_id
+            pk=found.pk, version=version, editing_session_key=found.key, editing_by=found.holder_id
         )
-        changed = row.update(
-            editing_by=by,
-            editing_started_at=now,
-            editing_session_key=fingerprint(token),
-            editing_last_seen_at=now,
-        )
-        if changed == 1:
-            audit.record(
-                audit.event(
-                    EDIT,
-                    "taken_over",
-                    (model, pk, found.name),
-                    by=by,
-                    holder=(found.holder_id, found.holder_name),
-                    held_since=found.started_at,
-                    reason=reason,
-                    source=source,
-                )
-            )
+        if row.update(**_taken(by, token)) == 1:
+            target = (model, found.pk, found.name)
+            audit.record(_event(action, found, target, source, by=by, reason=reason))
+            return token
     # The holder changed between reading and taking: whoever it is now, this click was not at him.
-    return token if changed == 1 else _refuse_now(model, pk, by)
+    _refuse_now(model, found.pk, by)
 
 
 def _refuse_now(model: Table, pk: object, by: User) -> NoReturn:
@@ -444,22 +381,26 @@ def _refuse_now(model: Table, pk: object, by: User) -> NoReturn:
     raise refusal or Refused("changed", found)
 
 
-def split(rows: Rows, *, by: User | None) -> tuple[Rows, list[Lock]]:
-    """Hold a queryset's free rows, and those that ``by`` edits, against takers until the commit.
+def hand_over(model: Table, pk: object, *, token: str, by: User, to: User, ticket: str) -> bool:
+    """Give one's own live lock to a colleague, whose page takes it up with the ticket.
 
-    For bulk work, inside its transaction: returns (rows to work on, locks of the rows to leave
-    out). Each row's version is counted up, so that pages opened before are out of date.
+    Returns False where the token's lock is gone. ``ticket`` is the fingerprint of a token that
+    only the colleague's page knows.
     """
-    assert connection.in_atomic_block, "rows are held until the transaction ends"
-    model = rows.model
-    # A queryset of the admin may join other tables, which are not to be locked: hence by key.
-    locked = model._default_manager.filter(pk__in=rows.values("pk")).order_by("pk")
-    wanted = list(locked.select_for_update().values_list("pk", flat=True))
-    chosen = model._default_manager.filter(pk__in=wanted)
-    held = {lock.pk: lock for lock in _read(chosen.live().exclude(editing_by=by))}
-    workable = chosen.exclude(pk__in=held)
-    workable.update(version=F("version") + 1)
-    return workable, list(held.values())
+    with transaction.atomic():
+        found = read(model, pk)
+        taken = _taken(to, "") | {"editing_session_key": ticket}
+        if found is None or _mine(model, pk, token, by).update(**taken) != 1:
+            return False
+        target, source = (model, pk, found.name), LockEvent.Source.PAGE
+        audit.record(
+            _event(Action.HANDED_OVER, found, target, source, by=by, reason=audit.name_of(to)),
+            audit.event(EDIT, Action.TAKEN, target, by=to, holder=to, source=source),
+        )
+    return True
+
+
+# Ending
 
 
 def clear_stale(
@@ -469,11 +410,13 @@ def clear_stale(
     by: User | None = None,
     source: str = LockEvent.Source.SCHEDULE,
 ) -> int:
-    """End the locks of a model that show no sign of life; return how many were ended.
+    """End the locks of a model that ran out; return how many were ended.
 
-    With a ``timeout`` shorter than the lease it ends live locks too, and records those as forced.
+    With a ``timeout`` it ends those without a beat for that long instead; where that is shorter
+    than a lock may be silent, live ones among them are recorded as forced.
     """
-    return _end(model._default_manager.stale(timeout), by=by, source=source, reason="")
+    rows = model._default_manager
+    return _end(rows.silent(timeout) if timeout else rows.stale(), by=by, source=source)
 
 
 def force_release(
@@ -483,7 +426,14 @@ def force_release(
     return _end(rows.claimed(), by=by, source=source, reason=reason)
 
 
-def _end(rows: Rows, *, by: User | None, source: str, reason: str) -> int:
+def _end(
+    rows: Rows,
+    *,
+    by: User | None,
+    source: str,
+    reason: str = "",
+    action: str = Action.FORCED,
+) -> int:
     table = rows.model._default_manager
     skip = connection.features.has_select_for_update_skip_locked
     total = 0
@@ -492,21 +442,37 @@ def _end(rows: Rows, *, by: User | None, source: str, reason: str) -> int:
             batch = table.filter(pk__in=rows.order_by("pk").values("pk")[:BATCH]).order_by("pk")
             pks = list(batch.select_for_update(skip_locked=skip).values_list("pk", flat=True))
             chosen = rows.filter(pk__in=pks)
-            found = _read(chosen)
+            found = read_all(chosen)
             ended = table.filter(pk__in=[lock.pk for lock in found]).update(**UNLOCKED)
-            audit.record(*(_ending(rows.model, lock, by, source, reason) for lock in found))
+            targets = [(rows.model, lock.pk, lock.name) for lock in found]
+            audit.record(
+                *(
+                    _event(action, lock, target, source, by=by, reason=reason)
+                    if lock.live
+                    else _ended(lock, target, source)
+                    for lock, target in zip(found, targets, strict=True)
+                )
+            )
         total += ended
         if len(pks) < BATCH:
             return total
 
 
-def _ending(model: Table, lock: Lock, by: User | None, source: str, reason: str) -> LockEvent:
-    target = (model, lock.pk, lock.name)
-    if not lock.live:
-        return _ran_out(lock, target, source)
+# The record
+
+
+def _event(
+    action: str,
+    lock: Lock,
+    target: audit.Target,
+    source: str,
+    *,
+    by: User | None,
+    reason: str = "",
+) -> LockEvent:
     return audit.event(
         EDIT,
-        "forced",
+        action,
         target,
         by=by,
         holder=(lock.holder_id, lock.holder_name),
@@ -514,6 +480,15 @@ def _ending(model: Table, lock: Lock, by: User | None, source: str, reason: str)
         reason=reason,
         source=source,
     )
+
+
+def _ended(lock: Lock, target: audit.Target, source: str) -> LockEvent:
+    """Return the event of a lock that ended by itself: its page was left, or it ran out."""
+    action = Action.GIVEN_BACK if lock.left_at else Action.RAN_OUT
+    event = _event(action, lock, target, source, by=None)
+    # Earlier where its holder was shut out; since when, no row tells.
+    event.ended_at = lock.ends_at and min(lock.ends_at, timezone.now())
+    return event
 
 
 def record_refusal(
@@ -531,7 +506,7 @@ def record_refusal(
     audit.record(
         audit.event(
             EDIT,
-            "refused",
+            Action.REFUSED,
             (model, pk, lock.name if lock else str(pk)),
             by=by,
             holder=(lock.holder_id, lock.holder_name) if lock and lock.live else None,
@@ -539,6 +514,23 @@ def record_refusal(
             source=source,
         )
     )
+
+
+def last_ending(model: Table, pk: object, *, holder: User) -> LockEvent | None:
+    """Return how the latest lock of this person on a row ended; None where no record tells."""
+    endings = (
+        Action.TAKEN_OVER,
+        Action.MOVED,
+        Action.HANDED_OVER,
+        Action.FORCED,
+        Action.RAN_OUT,
+        Action.GIVEN_BACK,
+    )
+    of_row = LockEvent.objects.filter(target_model=model._meta.label, target_id=str(pk))
+    return of_row.filter(action__in=endings, holder_id=holder.pk).order_by("-pk").first()
+
+
+# The models
 
 
 def lockable_models(candidates: Iterable[type[models.Model]]) -> list[Table]:

@@ -163,6 +163,11 @@ EDIT_LOCK_TIMEOUT_MINUTES = env.number(
     "EDIT_LOCK_TIMEOUT_MINUTES", 5, low=0.02, high=1440, kind=float
 )
 EDIT_LOCK_BEAT_SECONDS = env.number("EDIT_LOCK_BEAT_SECONDS", 20, low=0.2, high=60, kind=float)
+# Of a page in the background that has unsaved changes; browsers slow its timers to one a minute.
+EDIT_LOCK_HIDDEN_BEAT_SECONDS = env.number(
+    "EDIT_LOCK_HIDDEN_BEAT_SECONDS", 60, low=0.2, high=600, kind=float
+)
+EDIT_LOCK_MAXIMUM_HOURS = env.number("EDIT_LOCK_MAXIMUM_HOURS", 2, low=0.001, high=240, kind=float)
 EDIT_LOCK_IDLE_MINUTES = env.number("EDIT_LOCK_IDLE_MINUTES", 10, low=0.01, high=1440, kind=float)
 SEAT_HOLD_SECONDS = env.number("SEAT_HOLD_SECONDS", 300, low=1, high=86400)
 SEAT_HOLD_MAXIMUM_SECONDS = env.number("SEAT_HOLD_MAXIMUM_SECONDS", 1200, low=1, high=86400)

@@ -42,7 +42,7 @@ def test_a_second_person_is_refused_and_told_who_holds_it(receipt, holder, colle
         take(receipt, colleague)
 
     assert (refused.value.reason, refused.value.lock.holder_name) == ("held", "مریم رضایی")
-    assert locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
 
 
 def test_another_tab_of_the_same_person_is_refused_in_other_words(receipt, holder):
@@ -59,8 +59,8 @@ def test_a_reloaded_tab_gets_its_own_lock_back_with_a_new_token(receipt, holder)
 
     new = take(receipt, holder, own_token=old)
 
-    assert not locks.renew(ReceiptPermanent, receipt.pk, token=old)
-    assert locks.renew(ReceiptPermanent, receipt.pk, token=new)
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=old, by=holder)
+    assert locks.renew(ReceiptPermanent, receipt.pk, token=new, by=holder)
     assert len(events()) == 1
 
 
@@ -91,8 +91,8 @@ def test_a_run_out_lock_can_be_taken_at_once_and_the_taker_records_it(
 
     new = take(receipt, colleague)
 
-    assert not locks.renew(ReceiptPermanent, receipt.pk, token=old)
-    assert locks.renew(ReceiptPermanent, receipt.pk, token=new)
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=old, by=holder)
+    assert locks.renew(ReceiptPermanent, receipt.pk, token=new, by=colleague)
     assert events()[1:] == [("ran_out", "", "مریم رضایی"), ("taken", "علی کریمی", "علی کریمی")]
 
 
@@ -137,7 +137,7 @@ def test_the_lock_of_somebody_deactivated_by_a_bulk_update_is_free(receipt, hold
     token = take(receipt, holder)
     get_user_model().objects.filter(pk=holder.pk).update(is_active=False)
 
-    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
     assert take(receipt, colleague)
 
 
@@ -154,7 +154,7 @@ def test_a_beat_moves_the_last_sign_of_life_and_nothing_else(receipt, holder, si
     silence(receipt, minutes=4)
     before = ReceiptPermanent.objects.values().get(pk=receipt.pk)
 
-    assert locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
 
     after = ReceiptPermanent.objects.values().get(pk=receipt.pk)
     changed = {name for name in after if after[name] != before[name]}
@@ -166,7 +166,7 @@ def test_a_beat_does_not_wake_a_lock_that_ran_out(receipt, holder, silence):
     token = take(receipt, holder)
     silence(receipt, minutes=6)
 
-    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
     assert ReceiptPermanent.objects.stale().count() == 1
 
 
@@ -184,7 +184,7 @@ def test_giving_back_frees_the_document_once(receipt, holder):
 def test_a_foreign_token_changes_nothing(receipt, holder, token):
     take(receipt, holder)
 
-    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
     assert not locks.release(ReceiptPermanent, receipt.pk, token=token, by=holder)
 
     assert ReceiptPermanent.objects.live().count() == 1
@@ -215,7 +215,7 @@ def test_the_token_of_another_person_opens_nothing(receipt, holder, colleague):
 def test_a_save_of_a_free_unchanged_document_takes_the_lock_silently(receipt, holder):
     token = save(receipt, holder, "")
 
-    assert locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
     assert [action for action, *_ in events()] == ["taken"]
 
 
@@ -275,8 +275,8 @@ def test_a_take_over_ends_the_old_token_and_records_whose_it_was(receipt, holder
         ReceiptPermanent, receipt.pk, by=colleague, version=1, reason="ناهار رفته است"
     )
 
-    assert not locks.renew(ReceiptPermanent, receipt.pk, token=old)
-    assert locks.renew(ReceiptPermanent, receipt.pk, token=new)
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=old, by=holder)
+    assert locks.renew(ReceiptPermanent, receipt.pk, token=new, by=colleague)
     assert events()[-1] == ("taken_over", "علی کریمی", "مریم رضایی")
     assert LockEvent.objects.first().reason == "ناهار رفته است"
 
@@ -320,7 +320,7 @@ def test_ending_by_force_records_who_and_why(receipt, holder, colleague):
 
     assert locks.force_release(rows, by=colleague, reason="تعطیلات") == 1
 
-    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
     event = LockEvent.objects.first()
     assert (event.action, event.actor_name, event.reason) == ("forced", "علی کریمی", "تعطیلات")
 

@@ -38,7 +38,8 @@ def test_one_of_sixteen_takers_gets_the_lock(contested, people):
     tokens = [result for result in results if isinstance(result, str)]
     refusals = [result for result in results if isinstance(result, locks.Refused)]
     assert (len(tokens), len(refusals)) == (1, THREADS - 1)
-    assert locks.renew(ReceiptPermanent, contested.pk, token=tokens[0])
+    winner = ReceiptPermanent.objects.get(pk=contested.pk).editing_by
+    assert locks.renew(ReceiptPermanent, contested.pk, token=tokens[0], by=winner)
 
 
 def test_control_reading_before_writing_lets_several_in(contested, people):
