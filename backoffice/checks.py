@@ -164,13 +164,15 @@ def check_schedules(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
 @register
 def check_beats(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A lock that lives hardly longer than a beat is lost by one late beat."""
-    needed = BEATS_IN_A_TIMEOUT * settings.EDIT_LOCK_BEAT_SECONDS
+    longest = max(settings.EDIT_LOCK_BEAT_SECONDS, settings.EDIT_LOCK_HIDDEN_BEAT_SECONDS)
+    needed = BEATS_IN_A_TIMEOUT * longest
     if needed <= settings.EDIT_LOCK_TIMEOUT_MINUTES * 60:
         return []
     return [
         Warning(
             "EDIT_LOCK_TIMEOUT_MINUTES is shorter than two and a half beats of an open page.",
-            hint=f"Set it to {needed / 60:.2f} or more, or lower EDIT_LOCK_BEAT_SECONDS.",
+            hint=f"Set it to {needed / 60:.2f} or more, or lower EDIT_LOCK_BEAT_SECONDS and "
+            "EDIT_LOCK_HIDDEN_BEAT_SECONDS.",
             id="backoffice.W001",
         )
     ]

@@ -40,3 +40,7 @@ class EditDraft(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target_model} {self.target_id}"
+
+
+def page_context(model_admin, request, obj):
+    return {}

@@ -2,12 +2,22 @@
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils import formats
-from django.utils.timezone import localtime
-from django.utils.translation import gettext as _t
 
-from backoffice import locks
-from backoffice.lock_endpoints import posted_version
+from backoffice import content, drafts, lock_words, locks
+from backoffice.editable import read
+from backoffice.lock_endpoints import TAKE_OVER, posted_version
+
+# What the script of a page asks; ``LockEndpoints`` and ``DraftEndpoints`` answer.
+STEPS = (
+    "take",
+    "beat",
+    "give_back",
+    "move",
+    "take_over",
+    "ask",
+    "answer",
+    "look",
+)
 
 
 def held_by_another(request, obj):
@@ -20,16 +30,6 @@ def held_by_another(request, obj):
         lock = locks.read(type(obj), obj.pk)
         known[key] = lock if lock and lock.live and lock.holder_id != request.user.pk else None
     return known[key]
-
-
-def held_text(lock):
-    """Return the sentence that tells whose document this is at the moment."""
-    return _t(
-        "%(holder)s has been editing this document since %(time)s; it is read-only for you."
-    ) % {
-        "holder": lock.holder_name,
-        "time": formats.time_format(localtime(lock.started_at)),
-    }
 
 
 class EditLockInlineMixin:
@@ -59,22 +59,50 @@ class LockPage:
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         lock = held_by_another(request, obj) if obj is not None and obj.pk else None
         if lock or (obj is not None and obj.pk and self.has_change_permission(request, obj)):
-            context["edit_lock"] = self._page_lock(request, obj, lock)
+            context["edit_lock"] = self.lock_of_page(request, obj)
+            context |= drafts.page_context(self, request, obj)
             if lock:
                 context["show_delete"] = False
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
-    def _page_lock(self, request, obj, lock):
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_lock_"
-        urls = {
-            f"{step}_url": reverse(name + step, args=[obj.pk], current_app=self.admin_site.name)
-            for step in ("take", "beat", "give_back")
-        }
+    def lock_of_page(self, request, obj):
+        """Return what the bar of a page shows and asks with; for its template."""
         posted = request.method == "POST"
-        return urls | {
-            "state": "held" if lock and not posted else "free",
-            "text": held_text(lock) if lock else _t("Nobody is editing this document."),
-            "token": request.POST.get("editing_token", ""),
-            "version": posted_version(request) if posted else obj.version,
-            "idle_seconds": settings.EDIT_LOCK_IDLE_MINUTES * 60,
+        return (
+            self._addresses(obj)
+            | self._state(request, obj)
+            | {
+                "token": request.POST.get("editing_token", ""),
+                "version": posted_version(request) if posted else obj.version,
+                "base": request.POST.get("editing_base", "")
+                if posted
+                else content.sealed(content.content_of(self, request, obj)),
+                "posted": posted,
+                "idle_seconds": settings.EDIT_LOCK_IDLE_MINUTES * 60,
+                "may_ask": self.has_full_change_permission(request),
+                "may_take_over": self.has_full_change_permission(request)
+                and request.user.has_perm(TAKE_OVER),
+            }
+        )
+
+    def has_full_change_permission(self, request):
+        """Return whether this person may change documents that nobody else holds."""
+        return super().has_change_permission(request)
+
+    def _addresses(self, obj):
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_"
+        return {
+            f"{step}_url": reverse(
+                f"{name}lock_{step}", args=[obj.pk], current_app=self.admin_site.name
+            )
+            for step in STEPS
         }
+
+    def _state(self, request, obj):
+        refused = getattr(request, "edit_lock_refused", None)
+        if refused:
+            return {"state": "refused", "text": refused.message}
+        lock = read(self.model, obj.pk)
+        if lock is None or request.method == "POST":  # mistakes in a form: its script looks again
+            return {"state": "free", "text": lock_words.free_text()}
+        return {"state": self.state_for(request, lock), "text": self.text_for(request, lock)}

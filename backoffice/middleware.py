@@ -1,6 +1,7 @@
 """What every page of the office obeys: its policy for content, its language, its letters."""
 
 from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.utils import translation
 
 from backoffice.persian import normalise_typed
@@ -40,6 +41,18 @@ def chosen_language(get_response):
         return response
 
     return middleware
+
+
+class Sessions(SessionMiddleware):
+    """Keeps sessions as Django does, and takes no beat of an open page for somebody's activity.
+
+    Where every request prolongs a session, an abandoned page would keep its own alive for ever.
+    """
+
+    def process_response(self, request, response):
+        if getattr(request, "is_beat", False) and not request.session.modified:
+            return response
+        return super().process_response(request, response)
 
 
 class PersianTyping:

@@ -4,7 +4,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from backoffice import first_page
+from backoffice import first_page, locks
 
 # Their admin classes are not wanted. The queue's let whoever may change a schedule run any Python,
 # and repeat a purchase by "resubmit"; the office has its own for these models and for accounts.
@@ -36,6 +36,12 @@ class OfficeAdminSite(admin.AdminSite):
             listed,
             key=lambda app: (app["app_label"] in BEHIND, declared.index(app["app_label"])),
         )
+
+    def logout(self, request, extra_context=None):
+        """Give back all that this person edits: whoever goes home keeps nobody waiting."""
+        if request.method == "POST" and request.user.is_authenticated:
+            locks.release_all_of(request.user, apps.get_models())
+        return super().logout(request, extra_context)
 
     def index(self, request, extra_context=None):
         """Show what is claimed, what ran out and how the cluster is, above the list of apps."""
