@@ -35,6 +35,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const show = (state, words) => {
     says.state = state;
+    delete says.trouble;
     part(".edit-lock-text").textContent = words;
     for (const element of bar.querySelectorAll("[data-for]")) {
       element.hidden = !element.dataset.for.split(" ").includes(state);
@@ -187,6 +188,7 @@ document.addEventListener("DOMContentLoaded", () => {
     } catch (problem) {
       if (leaving.signal.aborted) return;
       show("mine", problem.message);
+      says.trouble = "yes";
     }
     nextBeat();
   };
