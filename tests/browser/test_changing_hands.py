@@ -5,12 +5,9 @@ import re
 import pytest
 from django.urls import reverse
 
-from playwright.sync_api import Error as PlaywrightError
-
 from backoffice.audit import LockEvent
 from inventory.models import ReceiptPermanent
-from tests.browser.test_edit_lock import ali, mary, open_receipt, receipt  # noqa: F401
-from tests.locks.test_admin import LINE_RIGHTS, RIGHTS
+from tests.browser.pages import crash, edit, open_receipt, told
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.browser
@@ -21,36 +18,12 @@ def quick_beats(settings):
     settings.EDIT_LOCK_BEAT_SECONDS = 1
 
 
-@pytest.fixture
-def supervisor(receipt, make_user):  # noqa: F811
-    rights = (*RIGHTS, *LINE_RIGHTS, "backoffice.take_over_edit_lock")
-    return make_user("supervisor", *rights, first_name="زهرا")
-
-
-def editing(page, receipt):  # noqa: F811
-    """Open the document in a page and take its lock."""
-    open_receipt(page, receipt)
-    page.get_by_role("button", name="شروع ویرایش").click()
-    page.wait_for_selector("#edit-lock[data-state=mine]")
-    return page
-
-
-def told(page, words):
-    page.locator("#edit-lock").get_by_text(words).first.wait_for()
-
-
-def crash(page):
-    """Let the browser's process of this page die, as when the machine loses its power."""
-    with pytest.raises(PlaywrightError):
-        page.goto("chrome://crash")
-
-
 def actions():
     return list(LockEvent.objects.order_by("pk").values_list("action", flat=True))
 
 
-def test_a_request_is_answered_by_handing_the_document_over(make_page, mary, ali, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_a_request_is_answered_by_handing_the_document_over(make_page, mary, ali, receipt):
+    first = edit(make_page(mary), receipt)
     second = make_page(ali)
     open_receipt(second, receipt)
 
@@ -65,13 +38,8 @@ def test_a_request_is_answered_by_handing_the_document_over(make_page, mary, ali
     assert "handed_over" in actions()
 
 
-def test_a_request_that_is_declined_leaves_the_document_where_it_was(
-    make_page,
-    mary,  # noqa: F811
-    ali,  # noqa: F811
-    receipt,  # noqa: F811
-):
-    first = editing(make_page(mary), receipt)
+def test_a_request_that_is_declined_leaves_the_document_where_it_was(make_page, mary, ali, receipt):
+    first = edit(make_page(mary), receipt)
     second = make_page(ali)
     open_receipt(second, receipt)
 
@@ -83,8 +51,8 @@ def test_a_request_that_is_declined_leaves_the_document_where_it_was(
     assert ReceiptPermanent.objects.live().get().editing_by == mary
 
 
-def test_taking_over_needs_its_permission(make_page, mary, ali, receipt):  # noqa: F811
-    editing(make_page(mary), receipt)
+def test_taking_over_needs_its_permission(make_page, mary, ali, receipt):
+    edit(make_page(mary), receipt)
     second = make_page(ali)
     open_receipt(second, receipt)
 
@@ -92,8 +60,8 @@ def test_taking_over_needs_its_permission(make_page, mary, ali, receipt):  # noq
     assert second.get_by_role("button", name="در اختیار گرفتن").count() == 0
 
 
-def test_who_takes_over_says_why_and_the_holder_is_told(make_page, mary, supervisor, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_who_takes_over_says_why_and_the_holder_is_told(make_page, mary, supervisor, receipt):
+    first = edit(make_page(mary), receipt)
     second = make_page(supervisor)
     open_receipt(second, receipt)
 
@@ -108,8 +76,8 @@ def test_who_takes_over_says_why_and_the_holder_is_told(make_page, mary, supervi
     assert ReceiptPermanent.objects.live().get().editing_by == supervisor
 
 
-def test_who_waits_comes_in_by_itself_as_soon_as_it_is_free(make_page, mary, ali, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_who_waits_comes_in_by_itself_as_soon_as_it_is_free(make_page, mary, ali, receipt):
+    first = edit(make_page(mary), receipt)
     second = make_page(ali)
     open_receipt(second, receipt)
     second.get_by_label("به محض آزاد شدن وارد ویرایش شوم").check()
@@ -122,13 +90,8 @@ def test_who_waits_comes_in_by_itself_as_soon_as_it_is_free(make_page, mary, ali
     assert ReceiptPermanent.objects.live().get().editing_by == ali
 
 
-def test_who_did_not_ask_is_told_that_it_is_free_and_stays_a_reader(
-    make_page,
-    mary,  # noqa: F811
-    ali,  # noqa: F811
-    receipt,  # noqa: F811
-):
-    first = editing(make_page(mary), receipt)
+def test_who_did_not_ask_is_told_that_it_is_free_and_stays_a_reader(make_page, mary, ali, receipt):
+    first = edit(make_page(mary), receipt)
     second = make_page(ali)
     open_receipt(second, receipt)
 
@@ -139,8 +102,8 @@ def test_who_did_not_ask_is_told_that_it_is_free_and_stays_a_reader(
     assert not ReceiptPermanent.objects.claimed().exists()
 
 
-def test_a_second_tab_is_told_of_the_first_and_can_take_its_place(make_page, mary, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_a_second_tab_is_told_of_the_first_and_can_take_its_place(make_page, mary, receipt):
+    first = edit(make_page(mary), receipt)
     second = first.context.new_page()
     open_receipt(second, receipt)
     told(second, "در برگهٔ دیگری باز است")
@@ -152,8 +115,8 @@ def test_a_second_tab_is_told_of_the_first_and_can_take_its_place(make_page, mar
     assert ReceiptPermanent.objects.live().get().editing_by == mary
 
 
-def test_a_duplicated_tab_does_not_push_the_first_one_out(make_page, mary, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_a_duplicated_tab_does_not_push_the_first_one_out(make_page, mary, receipt):
+    first = edit(make_page(mary), receipt)
     copied = first.evaluate("JSON.stringify(sessionStorage)")
     second = first.context.new_page()
     second.goto(reverse("admin:index"))
@@ -167,8 +130,8 @@ def test_a_duplicated_tab_does_not_push_the_first_one_out(make_page, mary, recei
     assert first.get_attribute("#edit-lock", "data-state") == "mine"
 
 
-def test_logging_out_gives_back_all_that_somebody_edits(make_page, mary, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_logging_out_gives_back_all_that_somebody_edits(make_page, mary, receipt):
+    first = edit(make_page(mary), receipt)
     second = first.context.new_page()
     second.goto(reverse("admin:index"))
 
@@ -179,9 +142,9 @@ def test_logging_out_gives_back_all_that_somebody_edits(make_page, mary, receipt
     told(first, re.compile("قفل ویرایش شما پس داده شد|از سامانه خارج شده‌اید"))
 
 
-def test_a_killed_browser_keeps_nobody_out_for_long(make_page, mary, ali, receipt, settings):  # noqa: F811
+def test_a_killed_browser_keeps_nobody_out_for_long(make_page, mary, ali, receipt, settings):
     settings.EDIT_LOCK_TIMEOUT_MINUTES = 3 / 60
-    first = editing(make_page(mary), receipt)
+    first = edit(make_page(mary), receipt)
     crash(first)
 
     second = make_page(ali)
@@ -192,8 +155,8 @@ def test_a_killed_browser_keeps_nobody_out_for_long(make_page, mary, ali, receip
     assert ReceiptPermanent.objects.live().get().editing_by == ali
 
 
-def test_a_minute_offline_is_bridged(make_page, mary, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_a_minute_offline_is_bridged(make_page, mary, receipt):
+    first = edit(make_page(mary), receipt)
 
     first.context.set_offline(True)
     told(first, "سامانه پاسخ نمی‌دهد")
@@ -207,11 +170,11 @@ def test_a_minute_offline_is_bridged(make_page, mary, receipt):  # noqa: F811
     assert receipt.description == "نوشتهٔ بی‌شبکه"
 
 
-def test_going_back_to_the_page_takes_no_lock_that_another_has(make_page, mary, ali, receipt):  # noqa: F811
-    first = editing(make_page(mary), receipt)
+def test_going_back_to_the_page_takes_no_lock_that_another_has(make_page, mary, ali, receipt):
+    first = edit(make_page(mary), receipt)
     first.goto(reverse("admin:index"))
     wait_for(lambda: not ReceiptPermanent.objects.live().exists(), seconds=15, what="free")
-    second = editing(make_page(ali), receipt)
+    second = edit(make_page(ali), receipt)
 
     first.go_back()
     first.wait_for_load_state("networkidle")
@@ -222,15 +185,12 @@ def test_going_back_to_the_page_takes_no_lock_that_another_has(make_page, mary, 
 
 
 def test_a_page_out_of_the_back_forward_cache_looks_before_anybody_types(
-    make_page,
-    mary,  # noqa: F811
-    ali,  # noqa: F811
-    receipt,  # noqa: F811
+    make_page, mary, ali, receipt
 ):
-    first = editing(make_page(mary), receipt)
+    first = edit(make_page(mary), receipt)
     first.evaluate("window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
     wait_for(lambda: not ReceiptPermanent.objects.live().exists(), seconds=15, what="free")
-    editing(make_page(ali), receipt)
+    edit(make_page(ali), receipt)
 
     first.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
 

@@ -5,31 +5,10 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from inventory.models import ReceiptPermanent
-from tests.inventory.factories import make_receipt
-from tests.locks.test_admin import LINE_RIGHTS, RIGHTS
+from tests.browser.pages import open_receipt
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def receipt(transactional_db):
-    return make_receipt(description="شرح نخست")
-
-
-@pytest.fixture
-def mary(receipt, make_user):
-    return make_user("mary", *RIGHTS, *LINE_RIGHTS, first_name="مریم")
-
-
-@pytest.fixture
-def ali(receipt, make_user):
-    return make_user("ali", *RIGHTS, *LINE_RIGHTS, first_name="علی")
-
-
-def open_receipt(page, receipt):
-    page.goto(reverse("admin:inventory_receiptpermanent_change", args=[receipt.pk]))
-    return page.locator("#edit-lock")
 
 
 def test_opening_takes_nothing_and_the_button_takes_the_lock(make_page, mary, receipt):
