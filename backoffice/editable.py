@@ -21,6 +21,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.base import ModelBase
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -260,14 +261,17 @@ def read_all(rows: Rows) -> list[Lock]:
             live=row.lock_is_live,
             read_at=row.lock_read_at,
         )
-        for row in rows.with_lock().annotate(
+        for row in rows.alias(_sign_of_life=sign_of_life())
+        .annotate(
+            lock_is_live=lock_is_live(),
             lock_read_at=models.ExpressionWrapper(
                 database_now(), output_field=models.DateTimeField()
-            )
+            ),
         )
+        .select_related("editing_by")
     ]
 
 
-def bump() -> F:
+def bump() -> CombinedExpression:
     """Return the SQL expression for the next version of a row."""
     return F("version") + 1
