@@ -45,9 +45,12 @@ def held_text(lock: Lock):
     sentence = _t(
         "%(holder)s has been editing this document since %(time)s; it is read-only for you."
     ) % {"holder": lock.holder_name, "time": since(lock.started_at)}
-    details = [ago(lock.started_at, lock.read_at), activity(lock)]
-    details.append(_t("has unsaved changes") if lock.has_changes else _t("no unsaved changes"))
-    return sentence + " (" + _t(", ").join(details) + ")"
+    details = _t("Begun %(ago)s; %(activity)s; %(changes)s.") % {
+        "ago": ago(lock.started_at, lock.read_at),
+        "activity": activity(lock),
+        "changes": _t("has unsaved changes") if lock.has_changes else _t("no unsaved changes"),
+    }
+    return f"{sentence} {details}"
 
 
 def elsewhere_text(lock: Lock):
