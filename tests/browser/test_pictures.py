@@ -53,11 +53,15 @@ def test_the_first_page_and_both_sides_of_a_lock(visit, folder):
     open_first_receipt(holder)
     holder.get_by_role("button", name="شروع ویرایش").click()
     holder.wait_for_selector("#edit-lock[data-state=mine]")
-    holder.screenshot(path=folder / "lock-holder.png")
 
     open_first_receipt(reader)
     assert "مریم احمدی" in reader.inner_text("#edit-lock")
+    reader.get_by_role("button", name="درخواست ویرایش").click()
+    reader.wait_for_selector(".edit-lock-note:not([hidden])")
     reader.screenshot(path=folder / "lock-reader.png")
+
+    holder.get_by_role("button", name="واگذاری").wait_for()  # with the next beat
+    holder.screenshot(path=folder / "lock-holder.png")
 
     supervisor = visit("supervisor")
     assert "نگه‌داری صندلی‌ها" in supervisor.inner_text("#content")
