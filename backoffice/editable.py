@@ -142,6 +142,14 @@ class EditableQuerySet(models.QuerySet[Row]):
         """Rows with a holder, live or not: the size of the partial index, not of the table."""
         return self.filter(editing_by__isnull=False)
 
+    def by_claims(self) -> Self:
+        """The claimed ones of these rows, looked up from the small index of what is claimed.
+
+        Their own conditions, a document type or a search, would lead over the whole table.
+        """
+        claimed = type(self)(self.model).claimed().order_by("editing_last_seen_at")
+        return claimed.filter(Exists(self.filter(pk=OuterRef("pk"))))
+
     def free(self) -> Self:
         return self.alias(_sign_of_life=sign_of_life()).filter(is_free())
 

@@ -229,7 +229,7 @@ def look(model: Table, pk: object, *, by: User, token: str, version: int) -> Ref
 
 def held(rows: Rows) -> list[Lock]:
     """Return the live locks among the rows of a queryset."""
-    return read_all(rows.model._default_manager.live().filter(pk__in=rows.claimed().values("pk")))
+    return read_all(rows.by_claims().live())
 
 
 # Saving
@@ -404,19 +404,13 @@ def hand_over(model: Table, pk: object, *, token: str, by: User, to: User, ticke
 
 
 def clear_stale(
-    model: Table,
-    *,
-    timeout: timedelta | None = None,
-    by: User | None = None,
-    source: str = LockEvent.Source.SCHEDULE,
+    model: Table, *, by: User | None = None, source: str = LockEvent.Source.SCHEDULE
 ) -> int:
     """End the locks of a model that ran out; return how many were ended.
 
-    With a ``timeout`` it ends those without a beat for that long instead; where that is shorter
-    than a lock may be silent, live ones among them are recorded as forced.
+    A row that somebody is writing at this moment is left to the next time.
     """
-    rows = model._default_manager
-    return _end(rows.silent(timeout) if timeout else rows.stale(), by=by, source=source)
+    return _end(rows_of(model).stale(), by=by, source=source, wait=False)
 
 
 def force_release(
@@ -433,17 +427,20 @@ def _end(
     source: str,
     reason: str = "",
     action: str = Action.FORCED,
+    wait: bool = True,
 ) -> int:
-    table = rows.model._default_manager
-    skip = connection.features.has_select_for_update_skip_locked
-    total = 0
-    while True:
+    """End the locks of a queryset batch by batch; return how many were ended."""
+    chosen = rows.by_claims()
+    table: Rows = EditableQuerySet(rows.model)
+    skip = not wait and connection.features.has_select_for_update_skip_locked
+    total, left = 0, set[object]()
+    while keys := set(chosen.exclude(pk__in=left).values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
-            batch = table.filter(pk__in=rows.order_by("pk").values("pk")[:BATCH]).order_by("pk")
-            pks = list(batch.select_for_update(skip_locked=skip).values_list("pk", flat=True))
-            chosen = rows.filter(pk__in=pks)
-            found = read_all(chosen)
-            ended = table.filter(pk__in=[lock.pk for lock in found]).update(**UNLOCKED)
+            mine = table.filter(pk__in=keys).order_by("pk").select_for_update(skip_locked=skip)
+            held = list(mine.values_list("pk", flat=True))
+            found = read_all(chosen.filter(pk__in=held))  # as they are now that they are held
+            ended = {lock.pk for lock in found}
+            table.filter(pk__in=ended).update(**UNLOCKED)
             targets = [(rows.model, lock.pk, lock.name) for lock in found]
             audit.record(
                 *(
@@ -453,9 +450,11 @@ def _end(
                     for lock, target in zip(found, targets, strict=True)
                 )
             )
-        total += ended
-        if len(pks) < BATCH:
-            return total
+        total += len(ended)
+        left |= keys - ended
+        if len(keys) < BATCH:
+            break
+    return total
 
 
 # The record
@@ -542,6 +541,12 @@ def lockable_models(candidates: Iterable[type[models.Model]]) -> list[Table]:
     found = [model for model in candidates if _is_lockable(model)]
     with_proxies = {model._meta.concrete_model for model in found if model._meta.proxy}
     return [model for model in found if model not in with_proxies]
+
+
+def rows_of(model: Table) -> Rows:
+    """Return all rows of a lockable model: a proxy's are those of its manager, a table's all, also
+    those that its manager keeps from view."""
+    return model._default_manager.all() if model._meta.proxy else EditableQuerySet(model)
 
 
 def _is_lockable(model: type[models.Model]) -> TypeGuard[Table]:

@@ -305,11 +305,12 @@ def test_clearing_ends_what_ran_out_and_nothing_else(receipt, holder, colleague,
     assert events()[-1] == ("ran_out", "", "مریم رضایی")
 
 
-def test_clearing_with_a_short_timeout_records_live_locks_as_forced(receipt, holder, silence):
+def test_ending_what_is_silent_records_what_was_still_live_as_forced(receipt, holder, silence):
     take(receipt, holder)
     silence(receipt, minutes=2)
+    silent = ReceiptPermanent.objects.silent(timedelta(minutes=1))
 
-    assert locks.clear_stale(ReceiptPermanent, timeout=timedelta(minutes=1)) == 1
+    assert locks.force_release(silent, by=None, reason="--timeout 1") == 1
 
     assert events()[-1] == ("forced", "", "مریم رضایی")
 
