@@ -32,6 +32,7 @@ from inventory.document_rules import (
 from inventory.fields import CodeField, SearchTextField
 from inventory.master_data import FiscalYear, OrgUnit, Party, Warehouse
 
+KINDS = dict(DocumentType.choices)  # the display method makes it anew for each row
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is taken for another
 
 
@@ -240,7 +241,8 @@ class WarehouseDocument(NumberedDocument):
         super().__init__(*args, **kwargs)
 
     def __str__(self):
-        return f"{self.get_document_type_display()} {self.document_number or self.draft_number}"
+        kind = KINDS.get(self.document_type, self.document_type)
+        return f"{kind} {self.document_number or self.draft_number}"
 
     @classmethod
     def type_fields(cls):
