@@ -4,8 +4,8 @@
 ``backoffice.checks`` refuses to start without them. The rules are those of ``backoffice.locks``.
 """
 
-from backoffice import locks, persian_admin  # noqa: F401 - makes Django's pages Persian
-from backoffice.claims import ClaimKind
+from backoffice import persian_admin  # noqa: F401 - makes Django's pages Persian
+from backoffice.edit_claims import edit_lock_kind
 from backoffice.lock_delete import GuardedDelete
 from backoffice.lock_endpoints import LockEndpoints
 from backoffice.lock_list import LockList
@@ -21,23 +21,6 @@ class EditLockAdminMixin(LockEndpoints, LockPage, GuardedSave, GuardedDelete, Lo
     class Media:
         css = {"all": ["backoffice/edit_lock.css"]}
         js = ["backoffice/edit_lock.js"]
-
-
-def edit_lock_kind(model):
-    """Return the kind of claim that the edit locks of a model are, for its app to register."""
-    app, name = model._meta.app_label, model._meta.model_name
-    address = f"{app}/{name}/?editing="
-    return ClaimKind(
-        name=f"edit:{model._meta.label}",
-        label=model._meta.verbose_name_plural,
-        live=model._default_manager.live,
-        stale=model._default_manager.stale,
-        release=locks.force_release,
-        permission="backoffice.release_edit_lock",
-        view_permission=f"{app}.view_{name}",
-        live_url=address + "live",
-        stale_url=address + "stale",
-    )
 
 
 # The admins of the office's own tables, after what they are made of.

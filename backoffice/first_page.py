@@ -60,22 +60,23 @@ def count_figure(figure: Figure) -> Number:
 
 def count_claims(kinds: list[ClaimKind]) -> list[ClaimRow]:
     """Return the rows of these kinds of claim, all counted in one query."""
-    places = [rows() for kind in kinds for rows in (kind.live, kind.stale)]
     counted = [
-        rows.order_by()
+        kind.rows()
+        .order_by()
         .annotate(place=Value(place))
-        .values("place")
+        .values("place", "claim_live")
         .annotate(rows=Count("pk"))
-        .values_list("place", "rows")
-        for place, rows in enumerate(places)
+        .values_list("place", "claim_live", "rows")
+        for place, kind in enumerate(kinds)
     ]
-    counts = dict(counted[0].union(*counted[1:], all=True)) if counted else {}
+    found = counted[0].union(*counted[1:], all=True) if counted else []
+    counts = {(place, live): rows for place, live, rows in found}
     start = reverse("admin:index")
     return [
         ClaimRow(
             kind.label,
-            Number(kind.label, counts.get(2 * number, 0), start + kind.live_url),
-            Number(kind.label, counts.get(2 * number + 1, 0), start + kind.stale_url),
+            Number(kind.label, counts.get((number, True), 0), start + kind.live_url),
+            Number(kind.label, counts.get((number, False), 0), start + kind.stale_url),
         )
         for number, kind in enumerate(kinds)
     ]

@@ -1,6 +1,8 @@
 """The warehouse in the admin: its documents with their lines, and the master data."""
 
 from django.contrib import admin
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.translation import gettext_lazy as _
 
 from backoffice import claims, persian
@@ -272,5 +274,12 @@ class StocktakingRecordAdmin(NumberedDocumentAdmin):
     inlines = [CountLineInline]
 
 
+def document_name(model):
+    """Return the SQL expression of ``str(document)``."""
+    kind = Value(model._meta.verbose_name, output_field=CharField())
+    number = Coalesce(Cast("document_number", CharField()), "draft_number")
+    return Concat(kind, Value(" "), number)
+
+
 for model in (*TYPES, StocktakingRecord):
-    claims.register(edit_lock_kind(model))
+    claims.register(edit_lock_kind(model, document_name(model)))

@@ -1,11 +1,13 @@
 """Orders in the admin: their list and their page."""
 
 from django.contrib import admin
-from django.db.models import Case, When
+from django.db.models import BigIntegerField, BooleanField, Case, DateTimeField, F, Value, When
+from django.db.models.functions import Concat
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.claims import ClaimKind, Figure, register
+from backoffice.claims import ClaimKind, Figure, register, unknown
+from backoffice.clock import database_now
 from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code, digits_shown
 from orders import admin_catalogue, claims, intake  # noqa: F401 - the first registers, too
@@ -138,14 +140,29 @@ class ProductOrderAdmin(
         intake.accept(obj, by=request.user)
 
 
+def orders_claimed():
+    """Return the orders that are being sent or asked about, as the lock desk reads claims."""
+    return ProductOrder.objects.claimed().annotate(
+        claim_name=Concat("user_identifier", Value(" · "), "package__name"),
+        claim_holder_id=unknown(BigIntegerField()),
+        claim_holder=F("claimed_by"),
+        claim_since=F("claimed_at"),
+        claim_seen=unknown(DateTimeField()),
+        claim_input=unknown(DateTimeField()),
+        claim_until=F("claimed_until"),
+        claim_live=Case(When(claimed_until__gt=database_now(), then=True), default=False),
+        claim_unsaved=unknown(BooleanField()),
+    )
+
+
 register(
     ClaimKind(
         name="order",
         label=_("Orders"),
-        live=ProductOrder.objects.live,
-        stale=ProductOrder.objects.stale,
+        rows=orders_claimed,
         release=claims.force_release,
         permission="orders.release_productorder",
+        clear_permission="orders.release_productorder",
         view_permission="orders.view_productorder",
         live_url="orders/productorder/?claim=live",
         stale_url="orders/productorder/?claim=stale",

@@ -69,4 +69,4 @@ class ProviderIntegrationAdmin(EditLockAdminMixin, CodeColumnMixin, admin.ModelA
 
 
 for model in (Package, ProviderIntegration):
-    register(edit_lock_kind(model))
+    register(edit_lock_kind(model, models.F("name")))

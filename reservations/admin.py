@@ -1,5 +1,7 @@
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, Case, DateTimeField, F, Value, When
+from django.db.models.functions import Concat
 from django.utils.translation import gettext_lazy as _
 
 from backoffice import claims
@@ -8,7 +10,7 @@ from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code, digits_shown
 from reservations import actions, holds, layout
 from reservations.forms import CustomerForm
-from reservations.models import Event, Reservation, Seat, State
+from reservations.models import Event, Reservation, Seat, State, is_live
 from reservations.resources import EventResource, ReservationResource, SeatResource
 
 
@@ -189,15 +191,30 @@ class ReservationAdmin(OfficeImportExportMixin, admin.ModelAdmin):
         return False
 
 
-claims.register(edit_lock_kind(Event))
+def seat_holds():
+    """Return the seats that are held, as the lock desk reads claims."""
+    return Seat.objects.filter(status=Seat.Status.LOCKED).annotate(
+        claim_name=Concat("seat_number", Value(" · "), "event__name"),
+        claim_holder_id=F("locked_by_id"),
+        claim_holder=F("locked_by_name"),
+        claim_since=F("held_since"),
+        claim_seen=claims.unknown(DateTimeField()),
+        claim_input=claims.unknown(DateTimeField()),
+        claim_until=F("locked_until"),
+        claim_live=Case(When(is_live(), then=True), default=False),
+        claim_unsaved=claims.unknown(BooleanField()),
+    )
+
+
+claims.register(edit_lock_kind(Event, F("name")))
 claims.register(
     claims.ClaimKind(
         name="seat",
         label=_("Seat holds"),
-        live=Seat.objects.live,
-        stale=Seat.objects.stale,
+        rows=seat_holds,
         release=lambda rows, **how: len(holds.force_release(rows, **how)),
         permission="reservations.release_seat",
+        clear_permission="reservations.release_expired_seat",
         view_permission="reservations.view_seat",
         live_url=f"reservations/seat/?state={State.LOCKED}",
         stale_url=f"reservations/seat/?state={State.RUN_OUT}",
