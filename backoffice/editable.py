@@ -80,8 +80,7 @@ class Lock:
     @property
     def hold_ends_at(self) -> datetime | None:
         """When the longest hold is over, however busy its holder is."""
-        began = self.extended_at or self.started_at
-        return began and began + longest_hold()
+        return self.extended_at and self.extended_at + longest_hold()
 
     @property
     def ends_at(self) -> datetime | None:

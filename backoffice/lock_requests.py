@@ -16,7 +16,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -131,12 +130,13 @@ def pending(model: Table, pk: object, *, token: str) -> Pending | None:
     """Return the open request to the page with this token, which is told of it now."""
     rows = EditRequest.objects.of(model, pk).filter(holder_key=locks.fingerprint(token)).open()
     request = rows.select_related("asker").first()
-    if request is None:
+    lock = read(model, pk) if request else None
+    if request is None or lock is None:
         return None
     if request.told_at is None:
         rows.filter(pk=request.pk, told_at__isnull=True).update(told_at=database_now())
-    told = request.told_at or timezone.now()
-    left = (told + ANSWER_TIME - timezone.now()).total_seconds()
+    told = request.told_at or lock.read_at
+    left = (told + ANSWER_TIME - lock.read_at).total_seconds()
     return Pending(audit.name_of(request.asker), max(0, round(left)))
 
 
@@ -149,7 +149,7 @@ def answer(model: Table, pk: object, *, token: str, by: User, hand_over: bool) -
     rows = EditRequest.objects.of(model, pk).filter(holder_key=locks.fingerprint(token)).open()
     with transaction.atomic():
         request = rows.select_related("asker").first()
-        lock = read(model, pk)
+        lock = read(model, pk) if locks.holds(model, pk, token=token, by=by) else None
         if request is None or lock is None or rows.update(answer=said) != 1:
             return False
         if not hand_over:
@@ -169,7 +169,10 @@ def state_of(model: Table, pk: object, *, ticket: str) -> str:
     request = mine.first()
     if request is None:
         return ""
-    return request.answer or ("waiting" if mine.open().exists() else "unanswered")
+    # Whoever holds it by now may be another page, which was not asked.
+    asked = model._default_manager.live().filter(pk=pk, editing_session_key=request.holder_key)
+    waiting = mine.open().exists() and asked.exists()
+    return request.answer or ("waiting" if waiting else "unanswered")
 
 
 def _record(action: str, model: Table, lock: Lock, *, by: User, reason: str = "") -> None:

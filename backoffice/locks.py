@@ -16,14 +16,14 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _t
 
 from backoffice import audit
@@ -215,6 +215,11 @@ def renew(
     return _mine(model, pk, token, by).update(**changes) == 1
 
 
+def holds(model: Table, pk: object, *, token: str, by: User) -> bool:
+    """Return whether this person's token holds the lock of a row at this moment."""
+    return _mine(model, pk, token, by).exists()
+
+
 def look(model: Table, pk: object, *, by: User, token: str, version: int) -> Refused | None:
     """Return the refusal that a save would meet at this moment, or None; decides nothing.
 
@@ -369,16 +374,9 @@ def _seize(
             target = (model, found.pk, found.name)
             audit.record(_event(action, found, target, source, by=by, reason=reason))
             return token
-    # The holder changed between reading and taking: whoever it is now, this click was not at him.
-    _refuse_now(model, found.pk, by)
-
-
-def _refuse_now(model: Table, pk: object, by: User) -> NoReturn:
-    found = read(model, pk)
-    if found is None:
-        raise Refused("gone")
-    refusal = _why_not(found, by=by, version=found.version, own=False)
-    raise refusal or Refused("changed", found)
+    # Somebody was faster between reading and taking: whoever holds it now, this click was not at
+    # them; and where nobody does, it may be had without.
+    return acquire(model, found.pk, by=by, version=version, source=source)
 
 
 def hand_over(model: Table, pk: object, *, token: str, by: User, to: User, ticket: str) -> bool:
@@ -486,7 +484,7 @@ def _ended(lock: Lock, target: audit.Target, source: str) -> LockEvent:
     action = Action.GIVEN_BACK if lock.left_at else Action.RAN_OUT
     event = _event(action, lock, target, source, by=None)
     # Earlier where its holder was shut out; since when, no row tells.
-    event.ended_at = lock.ends_at and min(lock.ends_at, timezone.now())
+    event.ended_at = lock.ends_at and min(lock.ends_at, lock.read_at)
     return event
 
 

@@ -1,7 +1,9 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models import DateTimeField, Value
 
+from backoffice import editable, lock_requests, locks
 from backoffice.clock import database_now
 from tests.inventory.factories import make_receipt
 
@@ -31,3 +33,25 @@ def silence():
         rows.update(editing_last_seen_at=then, editing_started_at=then)
 
     return move
+
+
+class Clock:
+    """The database's clock, for as long as a test wants it to stand still."""
+
+    def __init__(self):
+        self.instant = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    def now(self):
+        return Value(self.instant, output_field=DateTimeField())
+
+    def forward(self, time):
+        self.instant += time
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Replace the one expression that means now, wherever the life of a lock asks for it."""
+    clock = Clock()
+    for module in (editable, lock_requests, locks):
+        monkeypatch.setattr(module, "database_now", clock.now)
+    return clock

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import translation
@@ -10,6 +11,7 @@ from django.utils import translation
 from backoffice import locks
 from backoffice.audit import LockEvent
 from inventory.models import ReceiptPermanent
+from tests.inventory.factories import make_receipt
 
 
 def take(obj, by, **kwargs):
@@ -19,6 +21,10 @@ def take(obj, by, **kwargs):
 def save(obj, by, token, version=None):
     with transaction.atomic():
         return locks.require(type(obj), obj.pk, by=by, token=token, version=version or obj.version)
+
+
+def beat(obj, token, by, **kwargs):
+    return locks.renew(type(obj), obj.pk, token=token, by=by, **kwargs)
 
 
 def events():
@@ -292,8 +298,6 @@ def test_a_take_over_from_an_outdated_page_is_refused(receipt, holder, colleague
 
 
 def test_clearing_ends_what_ran_out_and_nothing_else(receipt, holder, colleague, silence):
-    from tests.inventory.factories import make_receipt
-
     other = make_receipt()
     take(receipt, holder)
     take(other, colleague)
@@ -327,8 +331,6 @@ def test_ending_by_force_records_who_and_why(receipt, holder, colleague):
 
 
 def test_clearing_more_than_a_batch_ends_all_of_them(receipt, holder, silence, monkeypatch):
-    from tests.inventory.factories import make_receipt
-
     monkeypatch.setattr(locks, "BATCH", 2)
     for obj in [receipt, *(make_receipt() for _ in range(4))]:
         take(obj, holder)
@@ -339,8 +341,6 @@ def test_clearing_more_than_a_batch_ends_all_of_them(receipt, holder, silence, m
 
 
 def test_bulk_work_leaves_out_what_others_hold_and_outdates_open_pages(receipt, holder, colleague):
-    from tests.inventory.factories import make_receipt
-
     free = make_receipt()
     take(receipt, holder)
 
@@ -384,8 +384,6 @@ def test_naming_no_column_in_update_fields_writes_none(receipt):
 
 
 def test_a_copy_of_a_locked_document_starts_unlocked(receipt, holder):
-    from tests.inventory.factories import make_receipt
-
     take(receipt, holder)
     copy = ReceiptPermanent.objects.get(pk=receipt.pk)
     other = make_receipt()
@@ -417,3 +415,277 @@ def test_the_log_says_in_persian_why_somebody_was_refused(receipt, holder, colle
         locks.record_refusal(ReceiptPermanent, receipt.pk, refused.value, by=colleague)
 
     assert LockEvent.objects.first().reason.startswith("مریم رضایی در حال ویرایش این سند است")
+
+
+# The end of a lock by itself
+
+
+def test_a_lock_without_input_runs_out_however_faithfully_its_page_beats(
+    receipt, holder, colleague, clock
+):
+    token = take(receipt, holder)
+    for _minute in range(10):
+        clock.forward(timedelta(minutes=1))
+        assert locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
+    with pytest.raises(locks.Refused):
+        take(receipt, colleague)
+
+    clock.forward(timedelta(minutes=1))
+
+    assert not locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
+    assert take(receipt, colleague)
+    assert events()[1] == ("ran_out", "", "مریم رضایی")
+    assert LockEvent.objects.get(action="ran_out").ended_at == clock.instant
+
+
+def test_a_beat_tells_when_the_last_input_was(receipt, holder, clock):
+    token = take(receipt, holder)
+    clock.forward(timedelta(minutes=4))
+
+    beat(receipt, token, holder, idle=timedelta(minutes=1))
+    receipt.refresh_from_db()
+    assert receipt.editing_last_input_at == clock.instant - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("idle", [timedelta(hours=1), timedelta(minutes=-5)])
+def test_a_beat_moves_the_last_input_neither_back_nor_into_the_future(receipt, holder, clock, idle):
+    token = take(receipt, holder)
+    taken = clock.instant
+    clock.forward(timedelta(minutes=1))
+
+    beat(receipt, token, holder, idle=idle)
+
+    receipt.refresh_from_db()
+    expected = taken if idle > timedelta(0) else clock.instant
+    assert receipt.editing_last_input_at == expected
+
+
+def type_on(receipt, token, by, clock, *, hours):
+    """Let time pass while somebody types without a pause; return whether the lock was kept."""
+    for _step in range(int(hours * 15)):
+        clock.forward(timedelta(minutes=4))
+        if not beat(receipt, token, by, idle=timedelta(0)):
+            return False
+    return True
+
+
+def test_nobody_keeps_a_lock_for_more_than_two_hours(receipt, holder, colleague, clock):
+    token = take(receipt, holder)
+
+    assert type_on(receipt, token, holder, clock, hours=1.9)
+    assert not type_on(receipt, token, holder, clock, hours=0.2)
+    assert take(receipt, colleague)
+
+
+def test_a_fresh_click_prolongs_the_hold(receipt, holder, clock):
+    token = take(receipt, holder)
+    type_on(receipt, token, holder, clock, hours=1.9)
+
+    assert beat(receipt, token, holder, extend=True)
+
+    assert type_on(receipt, token, holder, clock, hours=1.9)
+    assert not type_on(receipt, token, holder, clock, hours=0.2)
+
+
+def test_a_reload_prolongs_the_hold_by_nothing(receipt, holder, clock):
+    token = take(receipt, holder)
+    started = clock.instant
+    type_on(receipt, token, holder, clock, hours=1.9)
+
+    token = take(receipt, holder, own_token=token)
+
+    receipt.refresh_from_db()
+    assert receipt.editing_started_at == receipt.editing_extended_at == started
+    assert not type_on(receipt, token, holder, clock, hours=0.2)
+
+
+def test_a_save_prolongs_the_hold_by_nothing(receipt, holder, clock):
+    token = take(receipt, holder)
+    type_on(receipt, token, holder, clock, hours=1.9)
+
+    assert save(receipt, holder, token) == token
+
+    assert not type_on(receipt, token, holder, clock, hours=0.2)
+
+
+# Leaving a page
+
+
+def test_a_page_that_was_left_keeps_others_out_for_five_seconds(receipt, holder, colleague, clock):
+    token = take(receipt, holder)
+    assert locks.leave(ReceiptPermanent, receipt.pk, token=token, by=holder)
+    clock.forward(timedelta(seconds=4))
+    with pytest.raises(locks.Refused) as refused:
+        take(receipt, colleague)
+    assert refused.value.reason == "held"
+
+    clock.forward(timedelta(seconds=1))
+
+    assert take(receipt, colleague)
+    assert events()[1:] == [("given_back", "", "مریم رضایی"), ("taken", "علی کریمی", "علی کریمی")]
+    assert LockEvent.objects.get(action="given_back").ended_at == clock.instant
+
+
+def test_whoever_finds_it_later_records_when_the_page_was_left(receipt, holder, clock):
+    token = take(receipt, holder)
+    locks.leave(ReceiptPermanent, receipt.pk, token=token, by=holder)
+    left = clock.instant
+    clock.forward(timedelta(hours=3))
+
+    assert locks.clear_stale(ReceiptPermanent) == 1
+
+    assert LockEvent.objects.first().ended_at == left + timedelta(seconds=5)
+
+
+def test_the_page_that_comes_back_keeps_its_lock(receipt, holder, clock):
+    old = take(receipt, holder)
+    locks.leave(ReceiptPermanent, receipt.pk, token=old, by=holder)
+    clock.forward(timedelta(seconds=4))
+
+    token = take(receipt, holder, own_token=old)
+
+    clock.forward(timedelta(minutes=4))
+    assert beat(receipt, token, holder)
+    assert [action for action, *_ in events()] == ["taken"]
+
+
+def test_a_save_on_the_way_out_keeps_the_lock(receipt, holder, clock):
+    token = take(receipt, holder)
+    locks.leave(ReceiptPermanent, receipt.pk, token=token, by=holder)
+
+    assert save(receipt, holder, token) == token
+
+    clock.forward(timedelta(minutes=4))
+    assert beat(receipt, token, holder)
+
+
+def test_the_beacon_of_an_old_page_does_not_end_the_lock_of_the_next(receipt, holder, clock):
+    old = take(receipt, holder)
+    new = take(receipt, holder, own_token=old)
+
+    assert not locks.leave(ReceiptPermanent, receipt.pk, token=old, by=holder)
+
+    clock.forward(timedelta(minutes=1))
+    assert beat(receipt, new, holder)
+
+
+# Other tabs, other people
+
+
+def test_a_lock_moves_to_ones_other_tab(receipt, holder):
+    old = take(receipt, holder)
+
+    new = locks.move(ReceiptPermanent, receipt.pk, by=holder, version=1)
+
+    assert not beat(receipt, old, holder)
+    assert beat(receipt, new, holder)
+    assert events()[1:] == [("moved", "مریم رضایی", "مریم رضایی")]
+
+
+def test_moving_takes_nothing_from_a_colleague(receipt, holder, colleague):
+    token = take(receipt, holder)
+
+    with pytest.raises(locks.Refused) as refused:
+        locks.move(ReceiptPermanent, receipt.pk, by=colleague, version=1)
+
+    assert refused.value.reason == "held"
+    assert beat(receipt, token, holder)
+
+
+def test_an_outdated_tab_gets_no_lock_by_moving(receipt, holder):
+    token = take(receipt, holder)
+
+    with pytest.raises(locks.Refused) as refused:
+        locks.move(ReceiptPermanent, receipt.pk, by=holder, version=9)
+
+    assert refused.value.reason == "changed"
+    assert beat(receipt, token, holder)
+
+
+def test_handing_over_ends_ones_token_and_needs_it(receipt, holder, colleague):
+    token = take(receipt, holder)
+    give = {"to": colleague, "ticket": locks.fingerprint("ticket")}
+
+    assert not locks.hand_over(ReceiptPermanent, receipt.pk, token="another", by=holder, **give)
+    assert not locks.hand_over(ReceiptPermanent, receipt.pk, token=token, by=colleague, **give)
+    assert locks.hand_over(ReceiptPermanent, receipt.pk, token=token, by=holder, **give)
+
+    assert beat(receipt, "ticket", colleague)
+    assert not locks.hand_over(ReceiptPermanent, receipt.pk, token=token, by=holder, **give)
+    assert events()[1:] == [
+        ("handed_over", "مریم رضایی", "مریم رضایی"),
+        ("taken", "علی کریمی", "علی کریمی"),
+    ]
+
+
+def test_logging_out_gives_back_all_of_ones_own(receipt, holder, colleague):
+    mine, other = make_receipt(), make_receipt()
+    for obj, by in ((receipt, holder), (mine, holder), (other, colleague)):
+        take(obj, by)
+
+    assert locks.release_all_of(holder, apps.get_models()) == 2
+
+    assert list(ReceiptPermanent.objects.claimed()) == [other]
+    assert events()[-2:] == [("given_back", "مریم رضایی", "مریم رضایی")] * 2
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_logging_out_records_what_had_ended_before_as_that(receipt, holder, clock, left):
+    token = take(receipt, holder)
+    if left:
+        locks.leave(ReceiptPermanent, receipt.pk, token=token, by=holder)
+    clock.forward(timedelta(hours=1))
+
+    locks.release_all_of(holder, apps.get_models())
+
+    assert events()[-1] == ("given_back" if left else "ran_out", "", "مریم رضایی")
+
+
+def test_no_step_of_another_person_with_the_right_token_changes_anything(
+    receipt, holder, colleague
+):
+    token = take(receipt, holder)
+    before = ReceiptPermanent.objects.values().get(pk=receipt.pk)
+    mine = {"token": token, "by": colleague}
+
+    assert not beat(receipt, token, colleague, idle=timedelta(0), has_changes=True, extend=True)
+    assert not locks.leave(ReceiptPermanent, receipt.pk, **mine)
+    assert not locks.release(ReceiptPermanent, receipt.pk, **mine)
+    assert not locks.holds(ReceiptPermanent, receipt.pk, **mine)
+
+    assert ReceiptPermanent.objects.values().get(pk=receipt.pk) == before
+
+
+def test_a_beat_writes_the_columns_of_the_lock_alone(receipt, holder, clock):
+    token = take(receipt, holder)
+    before = ReceiptPermanent.objects.values().get(pk=receipt.pk)
+    clock.forward(timedelta(minutes=1))
+
+    beat(receipt, token, holder, idle=timedelta(0), has_changes=True, extend=True)
+
+    after = ReceiptPermanent.objects.values().get(pk=receipt.pk)
+    assert {name for name in after if after[name] != before[name]} == {
+        "editing_last_seen_at",
+        "editing_last_input_at",
+        "editing_extended_at",
+        "editing_has_changes",
+    }
+    assert len(events()) == 1
+
+
+def test_a_take_over_of_what_is_given_back_at_that_moment_is_an_ordinary_taking(
+    receipt, holder, colleague, monkeypatch
+):
+    token = take(receipt, holder)
+    read = locks.read
+
+    def give_back_after_reading(model, pk):
+        found = read(model, pk)
+        monkeypatch.undo()
+        locks.release(model, pk, token=token, by=holder)
+        return found
+
+    monkeypatch.setattr(locks, "read", give_back_after_reading)
+
+    assert locks.take_over(ReceiptPermanent, receipt.pk, by=colleague, version=1, reason="x")
+    assert [action for action, *_ in events()] == ["taken", "given_back", "taken"]
