@@ -17,6 +17,8 @@ STEPS = (
     "ask",
     "answer",
     "look",
+    "draft",
+    "draft_discard",
 )
 
 
@@ -30,23 +32,6 @@ def held_by_another(request, obj):
         lock = locks.read(type(obj), obj.pk)
         known[key] = lock if lock and lock.live and lock.holder_id != request.user.pk else None
     return known[key]
-
-
-class EditLockInlineMixin:
-    """Lines are read-only as long as somebody else edits their document."""
-
-    def has_add_permission(self, request, obj=None):
-        return super().has_add_permission(request, obj) and not self._held(request, obj)
-
-    def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and not self._held(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and not self._held(request, obj)
-
-    def _held(self, request, obj):
-        # A POST is refused with all that was typed, which a permission could not do.
-        return request.method == "GET" and held_by_another(request, obj)
 
 
 class LockPage:

@@ -1,10 +1,12 @@
 """The save of a document under its lock: through, or refused with all that was typed."""
 
+from contextlib import suppress
 from functools import partial
 
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 
-from backoffice import locks
+from backoffice import drafts, locks
 from backoffice.lock_endpoints import posted_version
 
 
@@ -14,7 +16,9 @@ class GuardedSave:
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         view = partial(super().changeform_view, request, object_id, form_url, extra_context)
         pk = None if object_id is None else self._key(object_id)
-        if request.method != "POST" or pk is None or not super().has_change_permission(request):
+        # A copy is no write to the document that it is made of.
+        saves = request.method == "POST" and "_saveasnew" not in request.POST
+        if not saves or pk is None or not self.has_full_change_permission(request):
             return view()
         refused = locks.look(
             self.model,
@@ -28,10 +32,17 @@ class GuardedSave:
                 return view()
         except locks.Refused as problem:  # somebody was faster, between that look and the save
             refused = problem
-        # The transaction of the save is rolled back by now. The same page once more, with all
-        # that was typed and the reason on top.
+        # The transaction of the save is rolled back by now.
         locks.record_refusal(self.model, pk, refused, by=request.user)
+        return self._refuse(request, object_id, refused, view)
+
+    def _refuse(self, request, object_id, refused, view):
+        """Return the same page once more, with all that was typed and the reason on top."""
         request.edit_lock_refused = refused
+        obj = self.get_object(request, unquote(object_id))
+        if obj is not None:
+            with suppress(drafts.TooLarge):  # the page has it all
+                drafts.store(self, request, obj, request.POST)
         response = view()
         if response.status_code == 200:
             response.status_code = 409
@@ -53,12 +64,24 @@ class GuardedSave:
             )
         super().save_model(request, obj, form, change)
 
+    # Both answers are made inside the save's transaction: what they end, ends with its commit.
+
     def response_change(self, request, obj):
         token = request.edit_lock_token
         stays = "_continue" in request.POST and token == request.POST.get("editing_token")
         if not stays:
             locks.release(self.model, obj.pk, token=token, by=request.user)
+        drafts.discard(self.model, obj.pk, request.user)
         return super().response_change(request, obj)
+
+    def response_add(self, request, obj, post_url_continue=None):
+        original = request.resolver_match.kwargs.get("object_id")
+        if original is not None:  # this is a copy of it, and its page is left
+            pk = self._key(original)
+            token = request.POST.get("editing_token", "")
+            locks.release(self.model, pk, token=token, by=request.user)
+            drafts.discard(self.model, pk, request.user)
+        return super().response_add(request, obj, post_url_continue)
 
 
 def refusing(form, refused):

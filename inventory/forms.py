@@ -22,7 +22,7 @@ class LineFormSet(BaseInlineFormSet):
     def clean(self):
         """Number the new lines on from the last one; a number that was deleted stays unused."""
         super().clean()
-        last = max((form.instance.row_no for form in self.initial_forms), default=0)
+        last = max((form.instance.row_no or 0 for form in self.initial_forms), default=0)
         new = [form for form in self.extra_forms if form.has_changed()]
         for number, form in enumerate(new, last + 1):
             form.instance.row_no = number

@@ -15,6 +15,8 @@ ADDRESSED = ("provider", "base_url")
 class CredentialsWidget(forms.Textarea):
     """Takes secrets and never gives them back, not even after a mistake elsewhere in the form."""
 
+    holds_secret = True  # no draft keeps it
+
     def format_value(self, value):
         return ""
 
