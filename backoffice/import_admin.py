@@ -20,6 +20,7 @@ from import_export.forms import ImportForm, SelectableFieldsExportForm
 from backoffice import persian
 from backoffice.import_files import FORMATS, XLSX, format_of
 from backoffice.import_guards import Unreadable, check_upload
+from backoffice.lock_actions import reads_only
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +178,7 @@ class OfficeImportExportMixin(ImportMixin, ExportActionMixin):
     def get_valid_export_item_pks(self, request):
         return self.get_export_queryset(request).values_list("pk", flat=True)
 
+    @reads_only
     def export_admin_action(self, request, queryset):
         if not self.has_export_permission(request):
             raise PermissionDenied

@@ -1,14 +1,22 @@
-"""What staff do with the locks of a list: see them, end them, and work past them."""
+"""What staff do with the documents and the locks of a list, past what others are editing.
+
+Each action of an ``EditableModel``'s admin says what it does: ``@changes_documents`` or
+``@reads_only``. ``backoffice.checks`` refuses to start with one that says neither.
+"""
+
+import functools
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.db import transaction
-from django.utils.translation import gettext as _t
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from backoffice import locks
 from backoffice.audit import LockEvent
+from backoffice.lock_words import named
+from backoffice.persian import digits_shown
 
 
 class EditingFilter(admin.SimpleListFilter):
@@ -26,23 +34,58 @@ class EditingFilter(admin.SimpleListFilter):
         return queryset
 
 
-def tell_held(modeladmin, request, held):
-    """Tell which documents bulk work left out, and who holds them."""
-    names = ", ".join(f"{lock.name} ({lock.holder_name})" for lock in held[:20])
-    modeladmin.message_user(
-        request,
-        ngettext(
-            "%(count)s document is locked and was left out: %(names)s",
-            "%(count)s documents are locked and were left out: %(names)s",
+# What an action says of itself
+
+
+def reads_only(action):
+    """Mark an action of a list that leaves every document as it is."""
+    action.edit_lock = "reads"
+    return action
+
+
+def changes_documents(action):
+    """Mark and guard an action of a list that changes documents; it gets those nobody else edits.
+
+    They are its own until the commit, and their versions are counted up. The action returns how
+    many it changed where it changed not all of them. Where it returns a page instead, one that
+    asks first, nothing has happened: that page names what is going to be left out, and everything
+    is asked anew when it is sent.
+    """
+
+    @functools.wraps(action)
+    def guarded(modeladmin, request, queryset):
+        with transaction.atomic():
+            workable, held = locks.split(queryset, by=request.user)
+            done = workable.count()
+            outcome = action(modeladmin, request, workable) if done else None
+            asks = isinstance(outcome, TemplateResponse)
+            if asks:
+                transaction.set_rollback(True)
+        if isinstance(outcome, int):
+            done, outcome = outcome, None
+        if asks:
+            announce_held(modeladmin, request, held)
+        else:
+            refuse_held(modeladmin, request, held, done)
+        return outcome
+
+    guarded.edit_lock = "changes"
+    return guarded
+
+
+def announce_held(modeladmin, request, held):
+    """Tell which documents bulk work is going to leave out."""
+    if held:
+        text = ngettext(
+            "%(count)s document is locked and will be left out: %(names)s",
+            "%(count)s documents are locked and will be left out: %(names)s",
             len(held),
-        )
-        % {"count": len(held), "names": names},
-        messages.WARNING,
-    )
+        ) % {"count": len(held), "names": named(held)}
+        modeladmin.message_user(request, digits_shown(text), messages.WARNING)
 
 
-def refuse_held(modeladmin, request, held):
-    """Record that bulk work was refused these documents, after its transaction, and tell so."""
+def refuse_held(modeladmin, request, held, done):
+    """Record which documents bulk work was refused, after its transaction, and tell so."""
     for lock in held:
         locks.record_refusal(
             modeladmin.model,
@@ -52,30 +95,24 @@ def refuse_held(modeladmin, request, held):
             source=LockEvent.Source.BULK,
         )
     if held:
-        tell_held(modeladmin, request, held)
+        text = ngettext(
+            "%(done)s done, %(count)s document is locked: %(names)s",
+            "%(done)s done, %(count)s documents are locked: %(names)s",
+            len(held),
+        ) % {"done": done, "count": len(held), "names": named(held)}
+        modeladmin.message_user(request, digits_shown(text), messages.WARNING)
 
 
-def delete_unlocked(modeladmin, request, queryset):
-    """Delete what nobody else is editing, and say what was left out."""
-    confirmed = request.POST.get("post")
-    # Django writes the history before it deletes: what it tells of is held until both are done.
-    with transaction.atomic():
-        if confirmed:
-            free, held = locks.split(queryset, by=request.user)
-        else:
-            held = [lock for lock in locks.held(queryset) if lock.holder_id != request.user.pk]
-            free = queryset.exclude(pk__in=[lock.pk for lock in held])
-        response = delete_selected(modeladmin, request, free) if free.exists() else None
-    if confirmed:
-        refuse_held(modeladmin, request, held)
-    elif held:
-        tell_held(modeladmin, request, held)
-    return response
+# What there is in every list
 
 
+delete_unlocked = changes_documents(delete_selected)
+
+
+@reads_only
 def release_locks(modeladmin, request, queryset):
     """End the locks of the chosen rows, live or not."""
-    count = locks.force_release(queryset, by=request.user, reason=_t("From the list"))
+    count = locks.force_release(queryset, by=request.user, reason=_("From the list"))
     modeladmin.message_user(
         request,
         ngettext("%(count)s lock was released.", "%(count)s locks were released.", count)
@@ -83,16 +120,12 @@ def release_locks(modeladmin, request, queryset):
     )
 
 
+@reads_only
 def clear_stale_locks(modeladmin, request, queryset):
     """End the locks of the chosen rows that ran out."""
     rows = queryset.stale()
     count = locks.force_release(rows, by=request.user, reason="")
-    modeladmin.message_user(
-        request,
-        ngettext(
-            "%(count)s stale edit lock was cleared.",
-            "%(count)s stale edit locks were cleared.",
-            count,
-        )
-        % {"count": count},
+    text = ngettext(
+        "%(count)s stale edit lock was cleared.", "%(count)s stale edit locks were cleared.", count
     )
+    modeladmin.message_user(request, digits_shown(text % {"count": count}))

@@ -40,5 +40,6 @@ class GuardedDelete:
     def delete_queryset(self, request, queryset):
         with transaction.atomic():
             workable, held = locks.split(queryset, by=request.user)
+            done = workable.count()
             super().delete_queryset(request, workable)
-        refuse_held(self, request, held)
+        refuse_held(self, request, held, done)

@@ -6,6 +6,7 @@ from django.utils import formats, timezone
 from django.utils.timesince import timesince
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _t
+from django.utils.translation import ngettext
 
 from backoffice.audit import LockEvent
 from backoffice.editable import Lock
@@ -38,6 +39,24 @@ def activity(lock: Lock):
         return _t("active")
     time = digits_shown(timesince(lock.read_at - lock.idle_for, lock.read_at, depth=1))
     return _t("idle for %(time)s") % {"time": time}
+
+
+def named(held: list[Lock], most: int = 20):
+    """Return who holds which documents since when; of many only the first ``most`` by name."""
+    names = _t("; ").join(
+        _t("%(name)s, with %(holder)s since %(time)s")
+        % {"name": lock.name, "holder": lock.holder_name, "time": since(lock.started_at)}
+        for lock in held[:most]
+    )
+    return and_more(names, len(held) - most)
+
+
+def and_more(names: str, count: int):
+    """Return a list of documents with how many more there are that it does not name."""
+    if count <= 0:
+        return names
+    text = ngettext("%(names)s and %(count)s more", "%(names)s and %(count)s more", count)
+    return text % {"names": names, "count": count}
 
 
 def held_text(lock: Lock):

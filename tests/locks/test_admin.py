@@ -1,7 +1,6 @@
 """The guard on the pages of a document, through HTTP as a browser sends it."""
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from backoffice import locks
@@ -248,30 +247,6 @@ def act(client, action, *rows, **extra):
         {"action": action, "_selected_action": [row.pk for row in rows], **extra},
         follow=True,
     )
-
-
-def test_bulk_deleting_leaves_out_what_another_edits_and_says_so(client, mary, ali, receipt):
-    free = make_receipt()
-    locks.acquire(ReceiptPermanent, receipt.pk, by=ali, version=1)
-
-    response = act(client, "delete_selected", receipt, free, post="yes")
-
-    assert list(ReceiptPermanent.objects.all()) == [receipt]
-    assert "علی" in response.content.decode()
-
-
-def test_the_history_of_a_bulk_delete_tells_of_what_was_deleted_alone(
-    client, mary, ali, receipt, monkeypatch
-):
-    free = make_receipt()
-    free_pk = str(free.pk)
-    locks.acquire(ReceiptPermanent, receipt.pk, by=ali, version=1)
-    monkeypatch.setattr(locks, "held", lambda rows: [])  # as if he had come a moment after it
-
-    act(client, "delete_selected", receipt, free, post="yes")
-
-    assert list(LogEntry.objects.values_list("object_id", flat=True)) == [free_pk]
-    assert list(ReceiptPermanent.objects.all()) == [receipt]
 
 
 def test_releasing_needs_its_permission(client, mary, ali, receipt):
