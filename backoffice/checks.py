@@ -4,10 +4,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.sites import all_sites
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
+from django.db.models import PROTECT, RESTRICT, ForeignKey, Model
+from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from backoffice import append_only
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
 
 BEATS_IN_A_TIMEOUT = 2.5
+# The pages of the usual packages for a document's history that bring old content back.
+REVERTING = ("history_form_view", "revision_view", "revert_view", "recover_view")
 
 
 @register
@@ -89,25 +95,33 @@ def check_queue(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_guards(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Every admin, inline and import that writes an editable document goes through its lock."""
+    """Every admin, inline, action and import that writes a document goes through its lock."""
     faults: list[CheckMessage] = []
+    lines = _roots_of_lines()
     for site in all_sites:
-        for model, model_admin in site._registry.items():
-            if issubclass(model, EditableModel):
+        for model_admin in site._registry.values():
+            faults += [
+                _fault(model_admin, f"edits {inline.model._meta.label} without its lock", 6)
+                for inline in model_admin.inlines
+                if issubclass(inline.model, EditableModel)
+            ]
+            if model_admin.model in lines:
+                faults.append(
+                    _fault(model_admin, "edits lines past the lock of their document", 11)
+                )
+            if _is_guarded(model_admin):
                 faults += _faults_of_admin(model_admin)
-            else:
-                faults += [
-                    _fault(model_admin, f"edits {inline.model._meta.label} without its lock", 6)
-                    for inline in model_admin.inlines
-                    if issubclass(inline.model, EditableModel)
-                ]
     return faults
 
 
+def _is_guarded(model_admin: "ModelAdmin[Any]") -> bool:
+    return issubclass(model_admin.model, EditableModel)
+
+
 def _faults_of_admin(model_admin: "ModelAdmin[Any]") -> list[CheckMessage]:
-    faults: list[CheckMessage] = []
     if not _stands_leftmost(type(model_admin)):
-        faults.append(_fault(model_admin, "needs EditLockAdminMixin as its leftmost base", 4))
+        return [_fault(model_admin, "needs EditLockAdminMixin as its leftmost base", 4)]
+    faults: list[CheckMessage] = []
     if model_admin.list_editable:
         faults.append(_fault(model_admin, "has list_editable, which knows no version", 9))
     faults += [
@@ -121,7 +135,57 @@ def _faults_of_admin(model_admin: "ModelAdmin[Any]") -> list[CheckMessage]:
             for resource in model_admin.get_import_resource_classes(None)
             if not issubclass(resource, LockAwareResource)
         ]
+    faults += [
+        _fault(model_admin, f"has the action {name}, which says not what it does to documents", 12)
+        for name, (action, *_told) in _actions(model_admin).items()
+        if not hasattr(action, "edit_lock")
+    ]
+    faults += [
+        _fault(model_admin, f"has {view}, which writes old content past the lock", 13)
+        for view in REVERTING
+        if hasattr(model_admin, view) and not getattr(model_admin, "reverts_under_lock", False)
+    ]
     return faults
+
+
+def _actions(model_admin: "ModelAdmin[Any]") -> dict[str, Any]:
+    """Return all actions of a list, those of the site and of other apps' mixins too."""
+    request = HttpRequest()
+    request.user = get_user_model()(is_active=True, is_superuser=True)
+    return model_admin.get_actions(request)
+
+
+@register
+def check_keys(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Nothing that a document or a line of it points to takes it along, or changes it, on going."""
+    roots = _roots_of_lines()
+    guarded = {model for model in apps.get_models() if issubclass(model, EditableModel)}
+    return [
+        Error(
+            f"Deleting what {field} points to would reach documents past their locks.",
+            hint="Use PROTECT or RESTRICT.",
+            obj=model,
+            id="backoffice.E014",
+        )
+        for model in sorted(guarded | roots.keys(), key=lambda model: model._meta.label)
+        for field in model._meta.local_fields
+        if isinstance(field, ForeignKey)
+        and field.name != "editing_by"
+        and field.remote_field.on_delete not in (PROTECT, RESTRICT)
+        # The lines of a document go with it: its deletion asks its lock.
+        and field.related_model not in roots.get(model, ())
+    ]
+
+
+def _roots_of_lines() -> dict[type[Model], set[type[Model]]]:
+    """Return the documents that each kind of line belongs to."""
+    roots: dict[type[Model], set[type[Model]]] = {}
+    for site in all_sites:
+        for model_admin in filter(_is_guarded, site._registry.values()):
+            for inline in model_admin.inlines:
+                concrete = model_admin.model._meta.concrete_model
+                roots.setdefault(inline.model, set()).add(concrete)
+    return roots
 
 
 def _stands_leftmost(admin_class: type) -> bool:

@@ -4,14 +4,18 @@ from types import SimpleNamespace
 import pytest
 from django.conf import settings as office_settings
 from django.contrib import admin
+from django.contrib.admin.actions import delete_selected
 from django.contrib.auth.models import User
+from django.db import models
 from import_export import resources
 
 from backoffice import checks, environment, schedules
 from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin
 from backoffice.imports import LockAwareResource, OfficeImportExportMixin, OfficeResource
+from backoffice.lock_actions import changes_documents, reads_only
 from backoffice.schedules import ScheduledTask
-from inventory.models import ReceiptTemporary
+from inventory.models import DocumentLine, ReceiptTemporary, WarehouseDocument
+from orders.models import PackageRouting
 from reservations.models import Event
 
 
@@ -46,6 +50,7 @@ def test_the_office_itself_passes():
         checks.check_sqlite,
         checks.check_queue,
         checks.check_guards,
+        checks.check_keys,
         checks.check_schedules,
         checks.check_beats,
     ):
@@ -126,7 +131,7 @@ def test_a_list_in_which_documents_are_edited_is_refused(site):
 
 def test_an_inline_of_a_document_without_its_guard_is_refused(site):
     class Unguarded(admin.TabularInline):
-        model = ReceiptTemporary
+        model = DocumentLine
 
     class Guarded(EditLockInlineMixin, Unguarded):
         pass
@@ -153,6 +158,87 @@ def test_an_import_that_does_not_know_the_locks_is_refused(site, base):
 
     site.register(Event, Documents)
     assert ids(checks.check_guards()) == ["backoffice.E007"]
+
+
+def test_an_editable_model_as_an_inline_of_another_is_refused(site):
+    class Events(EditLockInlineMixin, admin.TabularInline):
+        model = Event
+
+    class Documents(EditLockAdminMixin, admin.ModelAdmin):
+        inlines = [Events]
+
+    site.register(ReceiptTemporary, Documents)
+    assert ids(checks.check_guards()) == ["backoffice.E006"]
+
+
+def test_an_admin_of_lines_beside_that_of_their_documents_is_refused(site):
+    class Lines(EditLockInlineMixin, admin.TabularInline):
+        model = DocumentLine
+
+    class Documents(EditLockAdminMixin, admin.ModelAdmin):
+        inlines = [Lines]
+
+    site.register(ReceiptTemporary, Documents)
+    assert checks.check_guards() == []
+    site.register(DocumentLine, admin.ModelAdmin)
+    assert ids(checks.check_guards()) == ["backoffice.E011"]
+
+
+def approve(modeladmin, request, queryset):
+    """An action that does not say what it does to documents."""
+
+
+@pytest.mark.parametrize("mark", [changes_documents, reads_only])
+def test_an_action_that_does_not_say_what_it_does_is_refused(site, mark):
+    class Documents(EditLockAdminMixin, admin.ModelAdmin):
+        actions = [approve]
+
+    site.register(Event, Documents)
+    assert ids(checks.check_guards()) == ["backoffice.E012"]
+    Documents.actions = [admin.action(mark(lambda *args: None), description="approve")]
+    assert checks.check_guards() == []
+
+
+def test_an_action_of_the_whole_site_must_say_what_it_does_too(site):
+    site.register(Event, type("Documents", (EditLockAdminMixin, admin.ModelAdmin), {}))
+    site.add_action(approve)
+    assert ids(checks.check_guards()) == ["backoffice.E012"]
+    site.register(User, admin.ModelAdmin)  # nobody's document: nothing to say
+    site.disable_action("approve")
+    assert checks.check_guards() == []
+
+
+def test_deleting_many_without_its_guard_is_refused(site):
+    class Documents(EditLockAdminMixin, admin.ModelAdmin):
+        def get_actions(self, request):
+            return {"delete_selected": (delete_selected, "delete_selected", "delete")}
+
+    site.register(Event, Documents)
+    assert ids(checks.check_guards()) == ["backoffice.E012"]
+
+
+@pytest.mark.parametrize("page", ["history_form_view", "revision_view", "recover_view"])
+def test_a_history_that_brings_old_content_back_past_the_lock_is_refused(site, page):
+    documents = type("Documents", (EditLockAdminMixin, admin.ModelAdmin), {page: lambda self: None})
+    site.register(Event, documents)
+    assert ids(checks.check_guards()) == ["backoffice.E013"]
+    documents.reverts_under_lock = True
+    assert checks.check_guards() == []
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        WarehouseDocument._meta.get_field("supplier"),
+        DocumentLine._meta.get_field("item"),
+        PackageRouting._meta.get_field("integration"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("on_delete", [models.CASCADE, models.SET_NULL, models.SET_DEFAULT])
+def test_a_key_by_which_a_deletion_reaches_documents_is_refused(monkeypatch, field, on_delete):
+    monkeypatch.setattr(field.remote_field, "on_delete", on_delete)
+    assert ids(checks.check_keys()) == ["backoffice.E014"]
 
 
 @pytest.mark.parametrize("function", ["backoffice.tasks.no_such_task", "no_such_module.task"])
