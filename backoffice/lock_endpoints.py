@@ -91,9 +91,9 @@ class LockEndpoints:
             hold_seconds_left=self._hold_seconds_left(pk),
         )
 
-    def changes_html(self, request, obj):
+    def changes_html(self, request, obj, name="base"):
         """Return what changed since the page was loaded, as its table; '' where that is unknown."""
-        base = content.unsealed(request.POST.get("base", ""))
+        base = content.unsealed(request.POST.get(name, ""))
         if obj is None or base is None:
             return ""
         changes = content.changes_since(self, request, obj, base)

@@ -224,23 +224,6 @@ def test_an_invalid_form_takes_no_lock_and_counts_nothing_up(client, mary, recei
     assert (receipt.version, receipt.editing_by) == (1, None)
 
 
-def test_a_document_that_another_edits_can_not_be_deleted(client, mary, ali, receipt):
-    locks.acquire(ReceiptPermanent, receipt.pk, by=ali, version=1)
-
-    response = client.post(address(receipt, "delete"), {"post": "yes"}, follow=True)
-
-    assert ReceiptPermanent.objects.filter(pk=receipt.pk).exists()
-    assert "علی" in response.content.decode()
-
-
-def test_ones_own_document_can_be_deleted(client, mary, receipt):
-    locks.acquire(ReceiptPermanent, receipt.pk, by=mary, version=1)
-
-    client.post(address(receipt, "delete"), {"post": "yes"})
-
-    assert not ReceiptPermanent.objects.exists()
-
-
 def act(client, action, *rows, **extra):
     return client.post(
         reverse("admin:inventory_receiptpermanent_changelist"),
