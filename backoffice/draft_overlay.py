@@ -78,7 +78,7 @@ def _lay_lines(lines, sent, base, now, history):
             if key:
                 name = base.get(key, {}).get("name", "")
                 note = deleted_text(history.of_line("deleted", model, name), history)
-                found.notes[len(found.new)] = f"{note} {_t('Saving adds it again.')}"
+                found.notes[len(found.new)] = " ".join([note, _t("Saving adds it again.")])
             found.new.append(fields.typed(sent, start))
     return found
 

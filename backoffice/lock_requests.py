@@ -175,6 +175,12 @@ def state_of(model: Table, pk: object, *, ticket: str) -> str:
     return request.answer or ("waiting" if waiting else "unanswered")
 
 
+def purge() -> int:
+    """Delete the requests that nobody waits on any more; return how many there were."""
+    old = EditRequest.objects.filter(asked_at__lt=database_now() - timedelta(days=1))
+    return old.delete()[0]
+
+
 def _record(action: str, model: Table, lock: Lock, *, by: User, reason: str = "") -> None:
     audit.record(
         audit.event(

@@ -63,6 +63,12 @@ SCHEDULED_TASKS = {
             5,
             _("Send and check open orders"),
         ),
+        ScheduledTask(
+            "purge_drafts",
+            "backoffice.tasks.purge_drafts",
+            24 * 60,
+            _("Delete drafts that are too old"),
+        ),
         ScheduledTask("heartbeat", "backoffice.tasks.heartbeat", 1, _("Sign of life")),
     )
 }

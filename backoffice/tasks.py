@@ -4,7 +4,7 @@ import logging
 
 from django.apps import apps
 
-from backoffice import locks
+from backoffice import drafts, lock_requests, locks
 from backoffice.schedules import recorded
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,12 @@ def clear_stale_edit_locks():
     if total:
         logger.info("Cleared %s stale edit locks", total)
     return total
+
+
+@recorded
+def purge_drafts():
+    """Delete drafts that are too old or have lost their document, and old edit requests."""
+    return drafts.purge() + lock_requests.purge()
 
 
 @recorded
