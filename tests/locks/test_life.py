@@ -29,13 +29,14 @@ from tests.inventory.factories import make_receipt
 
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PEOPLE = 3
-PAGES = 5
+PAGES = 4
 BEAT, IDLE, HOLD = timedelta(minutes=5), timedelta(minutes=11), timedelta(hours=2)
 GRACE, ANSWER = timedelta(seconds=5), timedelta(seconds=30)
 # Around each bound, and what adds up to them.
 TIMES = [timedelta(seconds=s) for s in (1, 4, 5, 29, 30, 60, 240, 299, 300, 600, 7200)]
 
-page = st.integers(0, PAGES - 1)
+HOLDER = -1  # the page that holds the lock, so that lives are not all refusals
+page = st.one_of(st.just(HOLDER), st.integers(0, PAGES - 1))
 person = st.integers(0, PEOPLE - 1)
 
 
@@ -112,6 +113,11 @@ class Life(RuleBasedStateMachine):
     def now(self):
         return self.clock.instant
 
+    def numbered(self, number):
+        held = self.model.held
+        holding = [page for page in self.pages if held and page.token == held.token]
+        return holding[0] if number == HOLDER and holding else self.pages[max(number, 0)]
+
     def by(self, page):
         return self.people[page.owner]
 
@@ -160,11 +166,11 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page)
     def load(self, number):
-        self.pages[number].version = self.model.version
+        self.numbered(number).version = self.model.version
 
     @rule(number=page)
     def take(self, number):
-        page = self.pages[number]
+        page = self.numbered(number)
         expected = self.refusal(page, own=self.is_mine(page))
         how = {"by": self.by(page), "version": page.version, "own_token": page.token}
         token = self.tries(lambda: locks.acquire(Receipt, self.pk, **how), expected)
@@ -174,7 +180,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page, idle=st.sampled_from([None, *TIMES]), extend=st.booleans())
     def beat(self, number, idle, extend):
-        page, held = self.pages[number], self.model.held
+        page, held = self.numbered(number), self.model.held
         kept = locks.renew(
             Receipt, self.pk, token=page.token, by=self.by(page), idle=idle, extend=extend
         )
@@ -197,7 +203,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page, other=person)
     def beat_as_another(self, number, other):
-        page = self.pages[number]
+        page = self.numbered(number)
         kept = locks.renew(Receipt, self.pk, token=page.token, by=self.people[other], extend=True)
         assert kept is (other == page.owner and self.holds(page))
         if kept:
@@ -206,7 +212,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page)
     def leave(self, number):
-        page = self.pages[number]
+        page = self.numbered(number)
         left = locks.leave(Receipt, self.pk, token=page.token, by=self.by(page))
         assert left is self.holds(page)
         if left:
@@ -214,7 +220,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page)
     def give_back(self, number):
-        page = self.pages[number]
+        page = self.numbered(number)
         given = locks.release(Receipt, self.pk, token=page.token, by=self.by(page))
         assert given is self.holds(page)
         if given:
@@ -223,7 +229,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page)
     def save(self, number):
-        page = self.pages[number]
+        page = self.numbered(number)
         expected = self.refusal(page, own=self.is_mine(page))
         how = {"by": self.by(page), "version": page.version, "token": page.token}
 
@@ -247,11 +253,11 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page)
     def take_over(self, number):
-        self.seize(self.pages[number], "taken_over", anybody=True)
+        self.seize(self.numbered(number), "taken_over", anybody=True)
 
     @rule(number=page)
     def move(self, number):
-        self.seize(self.pages[number], "moved", anybody=False)
+        self.seize(self.numbered(number), "moved", anybody=False)
 
     def seize(self, page, action, *, anybody):
         held = self.model.held
@@ -281,7 +287,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page)
     def ask(self, number):
-        page, model = self.pages[number], self.model
+        page, model = self.numbered(number), self.model
         expected = None if model.live(self.now) else "changed"
         taken = self.is_open() and model.held and model.asked.holder_token == model.held.token
         if expected is None and taken and model.asked.asker != page.owner:
@@ -296,7 +302,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page, hand_over=st.booleans())
     def answer(self, number, hand_over):
-        page, model = self.pages[number], self.model
+        page, model = self.numbered(number), self.model
         answered = lock_requests.answer(
             Receipt, self.pk, token=page.token, by=self.by(page), hand_over=hand_over
         )
@@ -312,7 +318,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=page)
     def look_after_the_answer(self, number):
-        page, asked = self.pages[number], self.model.asked
+        page, asked = self.numbered(number), self.model.asked
         state = lock_requests.state_of(Receipt, self.pk, ticket=page.ticket)
         if not (asked and page.ticket and asked.ticket == page.ticket):
             assert state == ""
@@ -379,6 +385,8 @@ class Life(RuleBasedStateMachine):
         assert lock.key == locks.fingerprint(held.token)
         assert lock.started_at == held.started
         assert lock.ends_at == held.ends()
+        opening = [page for page in self.pages if locks.fingerprint(page.token) == lock.key]
+        assert len(opening) <= 1
 
     @invariant()
     @precondition(lambda self: hasattr(self, "pk"))
@@ -387,17 +395,6 @@ class Life(RuleBasedStateMachine):
         live, stale = rows.live().exists(), rows.stale().exists()
         assert live is self.model.live(self.now)
         assert stale is (bool(self.model.held) and not live)
-        assert rows.free().exists() is not live
-
-    @invariant()
-    @precondition(lambda self: hasattr(self, "pk"))
-    def one_token_at_most_opens_the_row(self):
-        holding = {
-            (page.token, page.owner)
-            for page in self.pages
-            if locks.holds(Receipt, self.pk, token=page.token, by=self.by(page))
-        }
-        assert len(holding) <= 1
 
     @invariant()
     @precondition(lambda self: hasattr(self, "pk"))
@@ -426,7 +423,7 @@ def live_on(clock, make_user, *, examples, steps):
 
 
 def test_a_lock_lives_as_its_model_does(clock, make_user):
-    live_on(clock, make_user, examples=20, steps=25)
+    live_on(clock, make_user, examples=25, steps=25)
 
 
 @pytest.mark.storm
