@@ -23,8 +23,14 @@ class EditLockAdminMixin(
     """The guard on every way an admin class writes a document."""
 
     class Media:
-        css = {"all": ["backoffice/edit_lock.css", "backoffice/edit_lock_changes.css"]}
-        js = ["backoffice/edit_lock.js"]
+        css = {
+            "all": [
+                "backoffice/edit_lock.css",
+                "backoffice/edit_lock_changes.css",
+                "backoffice/lock_list.css",
+            ]
+        }
+        js = ["backoffice/edit_lock.js", "backoffice/lock_list.js"]
 
 
 # The admins of the office's own tables, after what they are made of.

@@ -164,9 +164,11 @@ class EditableQuerySet(models.QuerySet[Row]):
         return self.claimed().alias(_sign_of_life=sign_of_life()).filter(silent)
 
     def with_lock(self) -> Self:
-        """Rows that tell of their lock: ``lock_is_live`` and the holder, in the same query."""
+        """Rows that tell of their lock, for ``lock_of``: the holder in the same query."""
+        now = models.ExpressionWrapper(database_now(), output_field=models.DateTimeField())
         rows = self.alias(_sign_of_life=sign_of_life())
-        return rows.annotate(lock_is_live=lock_is_live()).select_related("editing_by")
+        rows = rows.annotate(lock_is_live=lock_is_live(), lock_read_at=now)
+        return rows.select_related("editing_by")
 
 
 def moment(label: Any) -> "models.DateTimeField[Any, Any]":
@@ -251,32 +253,27 @@ def read(model: Table, pk: object) -> Lock | None:
 
 def read_all(rows: Rows) -> list[Lock]:
     """Return the locks of the rows of a queryset as they are now, free or not."""
-    return [
-        Lock(
-            pk=row.pk,
-            name=str(row),
-            holder_id=row.editing_by_id,
-            holder_name=audit.name_of(row.editing_by),
-            started_at=row.editing_started_at,
-            last_seen_at=row.editing_last_seen_at,
-            last_input_at=row.editing_last_input_at,
-            extended_at=row.editing_extended_at,
-            left_at=row.editing_left_at,
-            has_changes=row.editing_has_changes,
-            key=row.editing_session_key,
-            version=row.version,
-            live=row.lock_is_live,
-            read_at=row.lock_read_at,
-        )
-        for row in rows.alias(_sign_of_life=sign_of_life())
-        .annotate(
-            lock_is_live=lock_is_live(),
-            lock_read_at=models.ExpressionWrapper(
-                database_now(), output_field=models.DateTimeField()
-            ),
-        )
-        .select_related("editing_by")
-    ]
+    return [lock_of(row) for row in rows.with_lock()]
+
+
+def lock_of(row: Any) -> Lock:
+    """Return the lock of a row that came ``with_lock``."""
+    return Lock(
+        pk=row.pk,
+        name=str(row),
+        holder_id=row.editing_by_id,
+        holder_name=audit.name_of(row.editing_by),
+        started_at=row.editing_started_at,
+        last_seen_at=row.editing_last_seen_at,
+        last_input_at=row.editing_last_input_at,
+        extended_at=row.editing_extended_at,
+        left_at=row.editing_left_at,
+        has_changes=row.editing_has_changes,
+        key=row.editing_session_key,
+        version=row.version,
+        live=row.lock_is_live,
+        read_at=row.lock_read_at,
+    )
 
 
 def bump() -> CombinedExpression:

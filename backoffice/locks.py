@@ -232,11 +232,6 @@ def look(model: Table, pk: object, *, by: User, token: str, version: int) -> Ref
     return _why_not(found, by=by, version=version, own=own)
 
 
-def held(rows: Rows) -> list[Lock]:
-    """Return the live locks among the rows of a queryset."""
-    return read_all(rows.by_claims().live())
-
-
 # Saving
 
 

@@ -259,36 +259,3 @@ def test_clearing_from_the_list_leaves_live_locks_alone(client, mary, ali, recei
     act(client, "clear_stale_locks", receipt, live)
 
     assert list(ReceiptPermanent.objects.claimed()) == [live]
-
-
-@pytest.mark.parametrize(("chosen", "count"), [("live", 1), ("stale", 1), ("mine", 1)])
-def test_the_list_can_be_narrowed_to_what_is_edited(
-    client, mary, ali, receipt, silence, chosen, count
-):
-    live, _free = make_receipt(), make_receipt()
-    locks.acquire(ReceiptPermanent, receipt.pk, by=ali, version=1)
-    silence(receipt, minutes=6)
-    locks.acquire(ReceiptPermanent, live.pk, by=mary, version=1)
-
-    response = client.get(
-        reverse("admin:inventory_receiptpermanent_changelist"), {"editing": chosen}
-    )
-
-    assert response.context["cl"].result_count == count
-
-
-def test_the_column_of_the_list_costs_no_query_a_row(
-    client, mary, ali, receipt, django_assert_num_queries
-):
-    url = reverse("admin:inventory_receiptpermanent_changelist")
-    locks.acquire(ReceiptPermanent, receipt.pk, by=ali, version=1)
-    client.get(url)
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    with CaptureQueriesContext(connection) as one:
-        client.get(url)
-    for row in (make_receipt(), make_receipt()):
-        locks.acquire(ReceiptPermanent, row.pk, by=ali, version=1)
-    with django_assert_num_queries(len(one)):
-        client.get(url)
