@@ -63,7 +63,7 @@ def _lay_lines(lines, sent, base, now, history):
     found, now = LineOverlay(), now[lines.prefix]
     model = lines.formset.model
     fields = Fields(lines.formset.form, model)
-    for start in _starts(sent, lines.prefix):
+    for start in line_starts(sent, lines.prefix):
         key = sent.get(start + model._meta.pk.name, "")
         deleted = start + forms.formsets.DELETION_FIELD_NAME in sent
         if key in now:
@@ -83,7 +83,7 @@ def _lay_lines(lines, sent, base, now, history):
     return found
 
 
-def _starts(sent, prefix):
+def line_starts(sent, prefix):
     """Return the beginnings of the names of each line that was sent, in the order of the page."""
     number = re.compile(rf"{re.escape(prefix)}-(\d+)-")
     found = {int(match[1]) for match in map(number.match, sent) if match}

@@ -2,7 +2,7 @@
 
 import json
 
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.utils import translation
 from django.utils.functional import cached_property
@@ -22,11 +22,8 @@ class History:
         """The entries with what each of them names, the latest first."""
         if self.since is None:
             return []
-        kind = ContentType.objects.get_for_model(self.model, for_concrete_model=False)
-        rows = LogEntry.objects.filter(
-            content_type=kind, object_id=str(self.pk), action_time__gte=self.since
-        )
-        return [(row, _named(row)) for row in rows.select_related("user").order_by("-pk")]
+        rows = _entries(self.model, self.pk).filter(action_time__gte=self.since)
+        return [(row, _named(row)) for row in rows]
 
     def of_change(self, field, line=None):
         """Return the entry that names the change of a column; of a line as (model, name)."""
@@ -63,6 +60,19 @@ class History:
         if entry is None:
             return "", ""
         return audit.name_of(entry.user), lock_words.since(entry.action_time)
+
+
+def who_deleted(model, pk):
+    """Return the name of who deleted a document; '' where no history tells."""
+    entry = _entries(model, pk).filter(action_flag=DELETION).first()
+    return audit.name_of(entry.user) if entry else ""
+
+
+def _entries(model, pk):
+    """Return the history of a document, the latest entry first."""
+    kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
+    rows = LogEntry.objects.filter(content_type=kind, object_id=str(pk))
+    return rows.select_related("user").order_by("-pk")
 
 
 def _named(row):

@@ -5,8 +5,9 @@ from functools import partial
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 
-from backoffice import drafts, locks
+from backoffice import drafts, lock_gone, locks
 from backoffice.lock_endpoints import posted_version
 
 
@@ -38,20 +39,46 @@ class GuardedSave:
 
     def _refuse(self, request, object_id, refused, view):
         """Return the same page once more, with all that was typed and the reason on top."""
-        request.edit_lock_refused = refused
         obj = self.get_object(request, unquote(object_id))
-        if obj is not None:
+        if obj is None:
+            view = self._gone_view(request, object_id)
+        else:
             with suppress(drafts.TooLarge):  # the page has it all
                 drafts.store(self, request, obj, request.POST)
+            request.edit_lock_refused = refused
         response = view()
         if response.status_code == 200:
             response.status_code = 409
         return response
 
+    def _gone_view(self, request, object_id):
+        """Return the view that shows what was typed as a new document, which it can be saved as."""
+        may_add = super().has_add_permission(request)
+        request.POST = lock_gone.as_new(self, request)
+        request.edit_lock_gone = lock_gone.gone_text(
+            self.model, self._key(object_id), may_add=may_add
+        )
+        buttons = ("show_save", "show_save_and_continue", "show_save_and_add_another")
+        return partial(
+            super().changeform_view,
+            request,
+            form_url=reverse(
+                f"admin:{self.opts.app_label}_{self.opts.model_name}_add",
+                current_app=self.admin_site.name,
+            ),
+            extra_context=dict.fromkeys(buttons, may_add),
+        )
+
+    def has_add_permission(self, request):
+        # Who may not add documents is still shown what they typed into one that is gone.
+        return super().has_add_permission(request) or hasattr(request, "edit_lock_gone")
+
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)
+        if hasattr(request, "edit_lock_gone"):
+            return refusing(form, request.edit_lock_gone)
         refused = getattr(request, "edit_lock_refused", None)
-        return refusing(form, refused) if refused and change else form
+        return refusing(form, refused.message) if refused and change else form
 
     def save_model(self, request, obj, form, change):
         if change:
@@ -84,12 +111,12 @@ class GuardedSave:
         return super().response_add(request, obj, post_url_continue)
 
 
-def refusing(form, refused):
+def refusing(form, text):
     """Return a form class that carries a refusal as its own error."""
 
     class RefusingForm(form):
         def clean(self):
             super().clean()
-            raise ValidationError(refused.message)
+            raise ValidationError(text)
 
     return RefusingForm

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib import admin
+from django.urls import reverse
 
 from backoffice import drafts, locks
 from backoffice.audit import LockEvent
@@ -263,3 +264,49 @@ def test_a_copy_is_not_refused_by_the_lock_of_its_original(mary, ali, receipt, c
 def test_who_may_not_add_makes_no_copy(ali, receipt, copies):
     assert copy(ali, ali.open()).status_code == 403
     assert ReceiptPermanent.objects.get() == receipt
+
+
+# A document that somebody deleted
+
+
+def gone(mary, ali, receipt):
+    """Let a document be deleted under somebody's page; return the answer to its save."""
+    make_line(receipt, row_no=2)
+    fields = mary.open() | {"description": "از مریم", "lines-1-notes": "یادداشت"}
+    sent = {"post": "yes", "editing_version": "1"}
+    assert ali.client.post(ali.address("delete"), sent).status_code == 302
+    return mary.save(fields)
+
+
+def test_what_was_typed_into_a_deleted_document_is_still_on_the_page(mary, ali, receipt):
+    response = gone(mary, ali, receipt)
+
+    shown = mary.read()
+    assert response.status_code == 409
+    assert "علی این سند را حذف کرد" in response.content.decode()
+    assert (shown["description"], shown["lines-1-notes"]) == ("از مریم", "یادداشت")
+    assert not ReceiptPermanent.objects.exists()
+    assert LockEvent.objects.first().action == "refused"
+
+
+def test_it_can_be_saved_as_a_new_one(mary, ali, receipt):
+    response = gone(mary, ali, receipt)
+
+    add = reverse("admin:inventory_receiptpermanent_add")
+    assert f'action="{add}"' in response.content.decode()
+    assert mary.client.post(add, mary.read() | {"_save": "yes"}).status_code == 302
+    made = ReceiptPermanent.objects.get()
+    assert (made.description, made.version) == ("از مریم", 1)
+    assert [line.notes for line in made.lines.all()] == ["", "یادداشت"]
+
+
+def test_who_may_not_add_sees_it_without_a_button(mary, ali, receipt):
+    mary.user.user_permissions.remove(
+        *mary.user.user_permissions.filter(codename__startswith="add_")
+    )
+
+    response = gone(mary, ali, receipt)
+
+    assert response.status_code == 409
+    assert mary.read()["description"] == "از مریم"
+    assert 'name="_save"' not in response.content.decode()
