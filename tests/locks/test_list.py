@@ -1,5 +1,7 @@
 """The list of documents: who edits what, in one request for all rows."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,8 +9,8 @@ from django.urls import reverse
 
 from backoffice import locks
 from backoffice.clock import database_now
-from inventory.models import ReceiptPermanent
-from tests.inventory.factories import make_receipt
+from inventory.models import ReceiptPermanent, ReceiptTemporary
+from tests.inventory.factories import make_document, make_receipt
 from tests.locks.test_admin import LINE_RIGHTS, RIGHTS
 from tests.staff import words
 
@@ -55,8 +57,6 @@ def test_the_column_tells_who_edits_since_when_and_whether_they_are_at_it(
 
 
 def test_the_column_tells_for_how_long_nobody_typed(client, mary, ali, receipt, monkeypatch):
-    from datetime import timedelta
-
     monkeypatch.setattr("backoffice.lock_words.since", lambda moment: "۱۴:۰۵")
     lock(receipt, ali, editing_last_input_at=database_now() - timedelta(minutes=7))
 
@@ -130,9 +130,6 @@ def test_keeping_a_list_fresh_changes_nothing_and_is_nobodys_activity(
 
 
 def test_the_rows_of_another_type_are_told_of_nowhere(client, mary, ali, receipt):
-    from inventory.models import ReceiptTemporary
-    from tests.inventory.factories import make_document
-
     other = make_document(ReceiptTemporary)
 
     assert set(states(client, receipt, other)) == {receipt.pk}
