@@ -36,6 +36,7 @@ class ClaimKind:
 
     name: str  # "edit:inventory.ReceiptPermanent", "seat", "order"
     label: str | Promise  # what staff call it, lazily translated
+    model: type[Model]  # what is claimed
     rows: Callable[[], QuerySet[Model]]
     release: Callable[..., int]
     permission: str  # "app.codename" that ending a live one takes

@@ -41,6 +41,7 @@ def edit_lock_kind(model: type[Model], name: Combinable) -> ClaimKind:
     return ClaimKind(
         name=f"edit:{model._meta.label}",
         label=model._meta.verbose_name_plural,
+        model=model,
         rows=rows,
         release=locks.force_release,
         permission="backoffice.release_edit_lock",

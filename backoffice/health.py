@@ -13,6 +13,9 @@ from django.views.decorators.http import require_safe
 
 from backoffice.schedules import LATE_PERIODS, TICK, TaskRun, TaskSchedule
 
+# The scheduled tasks that end claims which ran out, and check the orders.
+CLEANERS = ("clear_stale_edit_locks", "release_expired_locks", "check_pending_orders_batch")
+
 
 @dataclass(frozen=True)
 class TaskHealth:
@@ -61,6 +64,12 @@ def cluster() -> ClusterHealth:
     patience = [health.patience for health in tasks if not health.schedule.paused]
     silent = last_sign is None or (bool(patience) and last_sign < now - min(patience))
     return ClusterHealth(last_sign, silent, tasks)
+
+
+def cleaners() -> dict[str, TaskHealth | None]:
+    """Return how each cleaner is, by its name; None for one that is not scheduled at all."""
+    found = {task.schedule.name: task for task in cluster().tasks}
+    return {name: found.get(name) for name in CLEANERS}
 
 
 @never_cache

@@ -4,7 +4,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from backoffice import first_page, locks
+from backoffice import admin_desk, first_page, locks
 
 # Their admin classes are not wanted. The queue's let whoever may change a schedule run any Python,
 # and repeat a purchase by "resubmit"; the office has its own for these models and for accounts.
@@ -36,6 +36,15 @@ class OfficeAdminSite(admin.AdminSite):
             listed,
             key=lambda app: (app["app_label"] in BEHIND, declared.index(app["app_label"])),
         )
+
+    def get_urls(self):
+        return [*admin_desk.urls(self), *super().get_urls()]
+
+    def each_context(self, request):
+        """Lead to the lock desk from every page, whoever may see it."""
+        return super().each_context(request) | {
+            "sees_lock_desk": admin_desk.is_open_to(request.user)
+        }
 
     def logout(self, request, extra_context=None):
         """Give back all that this person edits: whoever goes home keeps nobody waiting."""

@@ -276,8 +276,9 @@ class StocktakingRecordAdmin(NumberedDocumentAdmin):
 
 def document_name(model):
     """Return the SQL expression of ``str(document)``."""
-    kind = Value(model._meta.verbose_name, output_field=CharField())
-    number = Coalesce(Cast("document_number", CharField()), "draft_number")
+    text = CharField()
+    kind = Value(model._meta.verbose_name, output_field=text)
+    number = Coalesce(Cast("document_number", text), "draft_number", output_field=text)
     return Concat(kind, Value(" "), number)
 
 

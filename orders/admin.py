@@ -159,6 +159,7 @@ register(
     ClaimKind(
         name="order",
         label=_("Orders"),
+        model=ProductOrder,
         rows=orders_claimed,
         release=claims.force_release,
         permission="orders.release_productorder",

@@ -211,6 +211,7 @@ claims.register(
     claims.ClaimKind(
         name="seat",
         label=_("Seat holds"),
+        model=Seat,
         rows=seat_holds,
         release=lambda rows, **how: len(holds.force_release(rows, **how)),
         permission="reservations.release_seat",

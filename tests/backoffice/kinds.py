@@ -25,6 +25,7 @@ def make_kind(name="seat", **kw):
     fields = {
         "name": name,
         "label": name,
+        "model": LockEvent,
         "rows": rows,
         "release": lambda rows, *, by, reason: 0,
         "permission": "backoffice.release_edit_lock",
