@@ -11,7 +11,8 @@ def receipt(transactional_db):
 
 @pytest.fixture
 def mary(receipt, make_user):
-    return make_user("mary", *RIGHTS, *LINE_RIGHTS, first_name="مریم")
+    # The item of a line is sought among all items.
+    return make_user("mary", *RIGHTS, *LINE_RIGHTS, "inventory.view_item", first_name="مریم")
 
 
 @pytest.fixture
