@@ -173,7 +173,8 @@ def page_context(model_admin, request, obj):
 
 
 def _refused_context(model_admin, request, obj, refused):
-    context = {}
+    # The bar tells the refusal; an order to correct the mistakes below would mislead.
+    context = {"errors": []}
     draft = of(model_admin.model, obj.pk, request.user)
     if draft:
         context["edit_lock_draft"] = _offer(model_admin, obj, draft, restored=False)

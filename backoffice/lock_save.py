@@ -55,9 +55,8 @@ class GuardedSave:
         """Return the view that shows what was typed as a new document, which it can be saved as."""
         may_add = super().has_add_permission(request)
         request.POST = lock_gone.as_new(self, request)
-        request.edit_lock_gone = lock_gone.gone_text(
-            self.model, self._key(object_id), may_add=may_add
-        )
+        text = lock_gone.gone_text(self.model, self._key(object_id), may_add=may_add)
+        request.edit_lock_gone = self, text
         buttons = ("show_save", "show_save_and_continue", "show_save_and_add_another")
         return partial(
             super().changeform_view,
@@ -71,12 +70,14 @@ class GuardedSave:
 
     def has_add_permission(self, request):
         # Who may not add documents is still shown what they typed into one that is gone.
-        return super().has_add_permission(request) or hasattr(request, "edit_lock_gone")
+        gone = getattr(request, "edit_lock_gone", None)
+        return super().has_add_permission(request) or bool(gone and gone[0] is self)
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)
-        if hasattr(request, "edit_lock_gone"):
-            return refusing(form, request.edit_lock_gone)
+        gone = getattr(request, "edit_lock_gone", None)
+        if gone:
+            return refusing(form, gone[1])
         refused = getattr(request, "edit_lock_refused", None)
         return refusing(form, refused.message) if refused and change else form
 

@@ -51,6 +51,8 @@ def test_a_refused_save_tells_who_changed_what(mary, ali, receipt):
         ("ردیف سند ۱", "ملاحظات", "از علی", "علی"),
     ]
     page = response.content.decode()
+    assert page.count("این صفحه قدیمی است") == 1
+    assert "errornote" not in page
     assert page.index("آنچه در این میان تغییر کرد") < page.index('name="description"')
     receipt.refresh_from_db()
     assert receipt.description == "از علی"
@@ -310,3 +312,4 @@ def test_who_may_not_add_sees_it_without_a_button(mary, ali, receipt):
     assert response.status_code == 409
     assert mary.read()["description"] == "از مریم"
     assert 'name="_save"' not in response.content.decode()
+    assert reverse("admin:inventory_issuepermanent_changelist") not in response.content.decode()
