@@ -84,7 +84,8 @@ def end(takings: Iterable[Taking], *, by: User, reason: str) -> Ended:
     for taking in sorted(set(takings), key=lambda taking: taking.pk):
         of_kind[KINDS[taking.kind]].append(taking)
     ended = Ended()
-    for kind, some in of_kind.items():
+    for kind in filter(of_kind.__contains__, KINDS.values()):
+        some = of_kind[kind]
         for start in range(0, len(some), BATCH):
             _end(kind, some[start : start + BATCH], ended, by, reason)
     return ended
