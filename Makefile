@@ -51,7 +51,7 @@ test: lint
 	@echo "== Real processes on PostgreSQL"
 	@$(POSTGRESQL) $(PYTEST) -m "processes and not browser"
 	@echo "== Browser"
-	@$(SQLITE) $(PYTEST) -m browser
+	@$(SQLITE) $(PYTEST) -n 2 -m browser
 
 prove: development
 	@$(SQLITE) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
