@@ -2,11 +2,10 @@
 
 from collections import Counter
 from dataclasses import replace
-from itertools import islice
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpResponseRedirect
@@ -15,18 +14,15 @@ from django.urls import path, reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from backoffice import claim_endings, health, lock_desk, lock_words
-from backoffice.audit import LockEvent
-from backoffice.lock_desk import Taking, Wanted
+from backoffice import health, lock_desk, lock_endings
+from backoffice.lock_desk import Wanted
+from backoffice.lock_endings import MOST_AT_ONCE
 from backoffice.schedules import task_label
 
 PER_PAGE = 100
-MOST_AT_ONCE = 2_000
-MOST_NAMED = 20
 REFRESH_HEADER = "X-Refresh"  # of the page that asks for its table anew
 
 
@@ -129,15 +125,6 @@ def _kinds_seen(request):
 # Ending
 
 
-class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=LockEvent._meta.get_field("reason").max_length,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        error_messages={"required": _("Say why you end what somebody is working on.")},
-    )
-
-
 def end(request):
     """Ask before ending what was chosen, and end it once that is confirmed."""
     kinds = _kinds_seen(request)
@@ -146,81 +133,26 @@ def end(request):
         return back
     only_stale = request.POST.get("action") == "clear"
     takings, more = _chosen(request, kinds, only_stale)
-    chosen = claim_endings.look_up(takings, by=request.user)
-    if only_stale:
-        chosen.spare_live()
-    if not (chosen.live or chosen.stale):
-        told = _t("Nothing was chosen that you could end.")
-        messages.warning(request, told)
-        _tell_left_alone(request, chosen)
-        return back
-    confirmed = "confirmed" in request.POST
-    form = ReasonForm(request.POST if confirmed else None)
-    if not chosen.live:
-        del form.fields["reason"]
-    if confirmed and form.is_valid():
-        reason = form.cleaned_data.get("reason", "")
-        _tell(request, claim_endings.end(takings, by=request.user, reason=reason))
-        return back
-    context = admin.site.each_context(request) | {
-        "title": _("Clear stale locks") if only_stale else _("Release lock"),
-        "action": "clear" if only_stale else "release",
-        "chosen": chosen,
-        "left_alone": list(islice(_left_alone(chosen), MOST_NAMED)),
-        "form": form,
-        "more": more,
-        "most_at_once": MOST_AT_ONCE,
-        "query": request.GET.urlencode(),
-    }
-    return TemplateResponse(request, "admin/lock_desk_end.html", context)
+    page = lock_endings.ask_or_end(
+        request,
+        takings,
+        "admin/lock_desk_end.html",
+        only_stale=only_stale,
+        more=more,
+        most_at_once=MOST_AT_ONCE,
+        action="clear" if only_stale else "release",
+        query=request.GET.urlencode(),
+    )
+    return page or back
 
 
 def _chosen(request, kinds, only_stale):
     """Return the takings that were ticked or are meant by "all", and whether there are more."""
     if "everything" not in request.POST:
-        try:
-            takings = [Taking.read(text) for text in request.POST.getlist("claim")]
-        except ValueError:
-            raise BadRequest("No claim is written like this") from None
+        takings = lock_endings.shown_takings(request)
         return takings[:MOST_AT_ONCE], len(takings) > MOST_AT_ONCE
     wanted = WantedForm(request.GET).wanted()
     if only_stale and not wanted.state:
         wanted = replace(wanted, state="stale")
     found = lock_desk.claims(kinds, wanted)[: MOST_AT_ONCE + 1]
     return [claim.taking for claim in found[:MOST_AT_ONCE]], len(found) > MOST_AT_ONCE
-
-
-def _tell(request, ended):
-    for kind, count in ended.counts.items():
-        text = ngettext(
-            "%(kind)s: %(count)s lock was released.",
-            "%(kind)s: %(count)s locks were released.",
-            count,
-        )
-        messages.success(request, text % {"kind": kind.label, "count": count})
-    _tell_left_alone(request, ended.left)
-
-
-def _tell_left_alone(request, chosen):
-    left_alone = list(_left_alone(chosen))
-    for name, why in left_alone[:MOST_NAMED]:
-        messages.warning(
-            request, _t("%(name)s was left alone: %(why)s") % {"name": name, "why": why}
-        )
-    more = len(left_alone) - MOST_NAMED
-    if more > 0:
-        text = ngettext("%(count)s more was left alone.", "%(count)s more were left alone.", more)
-        messages.warning(request, text % {"count": more})
-
-
-def _left_alone(chosen):
-    """Yield the name of each claim that is not ended, with the reason in words."""
-    for claim in chosen.spared:
-        yield claim.name, _t("it is active")
-    for claim in chosen.forbidden:
-        yield claim.name, _t("you may not end it")
-    for claim in chosen.taken_again:
-        since = {"holder": claim.holder, "time": lock_words.since(claim.since)}
-        yield claim.name, _t("it changed hands; with %(holder)s since %(time)s") % since
-    for name in claim_endings.names_of(chosen.gone):
-        yield name, _t("it was free already")

@@ -68,9 +68,9 @@ def look_up(takings: Iterable[Taking], *, by: User) -> Chosen:
 
 @dataclass
 class Ended:
-    """What an ending did: how many it ended of each kind, and what it left alone."""
+    """What an ending did: what it ended of each kind, and what it left alone."""
 
-    counts: dict[ClaimKind, int] = field(default_factory=lambda: defaultdict(int))
+    claims: dict[ClaimKind, list[Claim]] = field(default_factory=lambda: defaultdict(list))
     left: Chosen = field(default_factory=Chosen)
 
 
@@ -99,10 +99,11 @@ def _end(kind: ClaimKind, takings: list[Taking], ended: Ended, by: User, reason:
         chosen = look_up(takings, by=by)
         if not reason:
             chosen.spare_live()
-        to_end = [claim.pk for claim in chosen.live + chosen.stale]
+        to_end = chosen.live + chosen.stale
         if to_end:
-            rows = kind.rows().filter(pk__in=to_end)
-            ended.counts[kind] += kind.release(rows, by=by, reason=reason)
+            rows = kind.rows().filter(pk__in=[claim.pk for claim in to_end])
+            kind.release(rows, by=by, reason=reason)
+            ended.claims[kind] += to_end
     ended.left.add_left_alone(chosen)
 
 

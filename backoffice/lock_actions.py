@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from backoffice import locks
+from backoffice import lock_endings, locks
 from backoffice.audit import LockEvent
 from backoffice.lock_words import named
 from backoffice.persian import digits_shown
@@ -111,13 +111,8 @@ delete_unlocked = changes_documents(delete_selected)
 
 @reads_only
 def release_locks(modeladmin, request, queryset):
-    """End the locks of the chosen rows, live or not."""
-    count = locks.force_release(queryset, by=request.user, reason=_("From the list"))
-    modeladmin.message_user(
-        request,
-        ngettext("%(count)s lock was released.", "%(count)s locks were released.", count)
-        % {"count": count},
-    )
+    """End the locks of the chosen rows, after a second look at them; live ones with a reason."""
+    return lock_endings.release_in_list(modeladmin, request, queryset)
 
 
 @reads_only

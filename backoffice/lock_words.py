@@ -44,11 +44,15 @@ def activity(lock: Lock):
 def named(held: list[Lock], most: int = 20):
     """Return who holds which documents since when; of many only the first ``most`` by name."""
     names = _t("; ").join(
-        _t("%(name)s, with %(holder)s since %(time)s")
-        % {"name": lock.name, "holder": lock.holder_name, "time": since(lock.started_at)}
-        for lock in held[:most]
+        whose(lock.name, lock.holder_name, lock.started_at) for lock in held[:most]
     )
     return and_more(names, len(held) - most)
+
+
+def whose(name, holder, started_at):
+    """Return what somebody has, and since when."""
+    told = {"name": name, "holder": holder, "time": since(started_at)}
+    return _t("%(name)s, with %(holder)s since %(time)s") % told
 
 
 def and_more(names: str, count: int):

@@ -7,7 +7,6 @@ from backoffice import locks
 from backoffice.audit import LockEvent
 from inventory.models import ReceiptPermanent
 from tests.forms import form_fields
-from tests.inventory.factories import make_receipt
 
 RIGHTS = tuple(f"inventory.{action}_receiptpermanent" for action in ("view", "change", "delete"))
 LINE_RIGHTS = tuple(
@@ -230,32 +229,3 @@ def act(client, action, *rows, **extra):
         {"action": action, "_selected_action": [row.pk for row in rows], **extra},
         follow=True,
     )
-
-
-def test_releasing_needs_its_permission(client, mary, ali, receipt):
-    locks.acquire(ReceiptPermanent, receipt.pk, by=ali, version=1)
-
-    act(client, "release_locks", receipt)
-
-    assert ReceiptPermanent.objects.live().count() == 1
-
-
-def test_a_supervisor_ends_live_locks_from_the_list(client, make_user, ali, receipt):
-    client.force_login(make_user("boss", *RIGHTS, "backoffice.release_edit_lock"))
-    locks.acquire(ReceiptPermanent, receipt.pk, by=ali, version=1)
-
-    act(client, "release_locks", receipt)
-
-    assert not ReceiptPermanent.objects.claimed().exists()
-    assert LockEvent.objects.first().action == "forced"
-
-
-def test_clearing_from_the_list_leaves_live_locks_alone(client, mary, ali, receipt, silence):
-    live = make_receipt()
-    for row in (receipt, live):
-        locks.acquire(ReceiptPermanent, row.pk, by=ali, version=1)
-    silence(receipt, minutes=6)
-
-    act(client, "clear_stale_locks", receipt, live)
-
-    assert list(ReceiptPermanent.objects.claimed()) == [live]
