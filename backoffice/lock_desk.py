@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import Count, DateTimeField, ExpressionWrapper, Q, QuerySet, Value
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    DateTimeField,
+    ExpressionWrapper,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.urls import reverse
 
 from backoffice.claims import COLUMNS, KINDS, ClaimKind
 from backoffice.clock import database_now
 from backoffice.lock_words import BUSY
-from backoffice.persian import to_ascii_digits
+from backoffice.persian import to_ascii_digits, to_persian_digits
 
+LARGEST_KEY = BigIntegerField.MAX_BIGINT  # what is more, no database takes as a parameter
 ORDERS = {
     "name": "claim_name",
     "kind": "claim_place",
@@ -39,8 +48,8 @@ class Taking:
     def read(cls, text: str) -> "Taking":
         """Return the taking that a page named; raise ValueError for anything else."""
         kind, pk, holder_id, since = text.split("|")
-        if kind not in KINDS:
-            raise ValueError(f"{kind} is no kind of claim")
+        if kind not in KINDS or not 0 < int(pk) <= LARGEST_KEY:
+            raise ValueError(f"{text} is no claim")
         return cls(
             kind,
             int(pk),
@@ -127,8 +136,12 @@ class Wanted:
             rows = rows.filter(claim_live={"live": True, "stale": False}.get(self.state))
         if self.holder:
             rows = rows.filter(claim_holder=self.holder)
-        for word in to_ascii_digits(self.words).split():
-            rows = rows.filter(Q(claim_name__icontains=word) | Q(claim_holder__icontains=word))
+        for word in self.words.split():
+            found = Q()
+            # Numbers and codes are kept in ASCII digits, names in those that were typed.
+            for typed in (to_ascii_digits(word), to_persian_digits(word)):
+                found |= Q(claim_name__icontains=typed) | Q(claim_holder__icontains=typed)
+            rows = rows.filter(found)
         return rows
 
     @property
