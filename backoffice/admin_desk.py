@@ -72,11 +72,13 @@ class WantedForm(forms.Form):
         counts = Counter()
         for tally in tallies:
             state = "live" if tally.live else "stale"
-            for value in (tally.kind.app_label, tally.kind.name, tally.holder, state):
-                counts[value] += tally.count
+            values = (tally.kind.app_label, tally.kind.name, tally.holder, state)
+            for name_and_value in zip(choices, values, strict=True):
+                counts[name_and_value] += tally.count
         for name, offered in choices.items():
             shown = [
-                (value, f"{label} ({number_format(counts[value])})") for value, label in offered
+                (value, f"{label} ({number_format(counts[name, value])})")
+                for value, label in offered
             ]
             self.fields[name].widget.choices = [("", _t("all")), *shown]
 
