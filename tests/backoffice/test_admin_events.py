@@ -150,7 +150,7 @@ def test_an_export_holds_the_newest_of_what_is_filtered_and_says_so(admin_client
 
     rows = response.content.decode("utf-8-sig").splitlines()
     assert [row.split(",")[5] for row in rows[1:]] == ["A4", "A3", "A2"]
-    assert "حداکثر ۳ رویداد" in page
+    assert "حداکثر ۳ رخداد" in page
     assert LockEvent.objects.count() == 5
 
 
