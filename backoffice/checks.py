@@ -10,7 +10,7 @@ from django.contrib.admin.sites import all_sites
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
-from django.db.models import PROTECT, RESTRICT, ForeignKey, Model
+from django.db.models import CASCADE, PROTECT, RESTRICT, ForeignKey, Model
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -97,7 +97,7 @@ def check_queue(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 def check_guards(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Every admin, inline, action and import that writes a document goes through its lock."""
     faults: list[CheckMessage] = []
-    lines = _roots_of_lines()
+    lines = _roots_of_lines().keys() | set(filter(_goes_with_a_document, apps.get_models()))
     for site in all_sites:
         for model_admin in site._registry.values():
             faults += [
@@ -105,12 +105,14 @@ def check_guards(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                 for inline in model_admin.inlines
                 if issubclass(inline.model, EditableModel)
             ]
-            if model_admin.model in lines:
+            if _is_guarded(model_admin):
+                faults += _faults_of_admin(model_admin)
+                continue
+            edited = {model_admin.model, *(inline.model for inline in model_admin.inlines)}
+            if any(model._meta.concrete_model in lines for model in edited):
                 faults.append(
                     _fault(model_admin, "edits lines past the lock of their document", 11)
                 )
-            if _is_guarded(model_admin):
-                faults += _faults_of_admin(model_admin)
     return faults
 
 
@@ -186,6 +188,15 @@ def _roots_of_lines() -> dict[type[Model], set[type[Model]]]:
                 concrete = model_admin.model._meta.concrete_model
                 roots.setdefault(inline.model, set()).add(concrete)
     return roots
+
+
+def _goes_with_a_document(model: type[Model]) -> bool:
+    return not issubclass(model, EditableModel) and any(
+        isinstance(field, ForeignKey)
+        and field.remote_field.on_delete is CASCADE
+        and issubclass(field.related_model, EditableModel)
+        for field in model._meta.local_fields
+    )
 
 
 def _stands_leftmost(admin_class: type) -> bool:

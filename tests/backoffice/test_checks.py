@@ -14,7 +14,13 @@ from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin
 from backoffice.imports import LockAwareResource, OfficeImportExportMixin, OfficeResource
 from backoffice.lock_actions import changes_documents, reads_only
 from backoffice.schedules import ScheduledTask
-from inventory.models import DocumentLine, ReceiptTemporary, WarehouseDocument
+from inventory.models import (
+    CountLine,
+    DocumentLine,
+    Item,
+    ReceiptTemporary,
+    WarehouseDocument,
+)
 from orders.models import PackageRouting
 from reservations.models import Event
 
@@ -181,6 +187,20 @@ def test_an_admin_of_lines_beside_that_of_their_documents_is_refused(site):
     site.register(ReceiptTemporary, Documents)
     assert checks.check_guards() == []
     site.register(DocumentLine, admin.ModelAdmin)
+    assert ids(checks.check_guards()) == ["backoffice.E011"]
+
+
+@pytest.mark.parametrize("model", [DocumentLine, CountLine, PackageRouting])
+def test_an_admin_of_what_goes_with_its_document_is_refused(site, model):
+    site.register(model, admin.ModelAdmin)
+    assert ids(checks.check_guards()) == ["backoffice.E011"]
+
+
+def test_lines_as_an_inline_of_what_they_point_to_are_refused(site):
+    class Lines(EditLockInlineMixin, admin.TabularInline):
+        model = DocumentLine
+
+    site.register(Item, type("Items", (admin.ModelAdmin,), {"inlines": [Lines]}))
     assert ids(checks.check_guards()) == ["backoffice.E011"]
 
 
