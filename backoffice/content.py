@@ -65,6 +65,7 @@ def content_of(model_admin, request, obj):
     return {
         "document": [model_admin.model._meta.label, str(obj.pk)],
         "version": obj.version,
+        "person": request.user.pk,
         "loaded_at": timezone.now().isoformat(),
         "fields": values_of(obj, header_names(model_admin, request, obj)),
         "lines": {

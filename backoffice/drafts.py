@@ -7,6 +7,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.utils import quote
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext as _t
@@ -63,18 +64,23 @@ class TooLarge(Exception):
 def store(model_admin, request, obj, posted):
     """Keep what a page sent as this person's draft of a document, and return it.
 
-    The only draft of theirs there: an earlier one is replaced. Raises ``TooLarge``.
+    The only draft of theirs there: an earlier one is replaced. Raises ``TooLarge``, and
+    ``PermissionDenied`` for a page that somebody else opened.
     """
+    base = content.loaded_content(model_admin.model, obj.pk, posted) or {}
+    # A page outlives its login, and would go on keeping what one person typed in another's name.
+    if base and base["person"] != request.user.pk:
+        raise PermissionDenied
     secrets = re.compile("|".join(secret_names(model_admin, request, obj)) or "(?!)")
     fields = [
-        [name, value]
+        # PostgreSQL keeps no NUL, and no form takes one.
+        [name.replace("\0", ""), value.replace("\0", "")]
         for name, values in posted.lists()
         for value in values
         if not name.startswith(NOT_TYPED) and not secrets.fullmatch(name)
     ]
     if sum(len(name) + len(value) for name, value in fields) > LARGEST:
         raise TooLarge
-    base = content.loaded_content(model_admin.model, obj.pk, posted) or {}
     draft = EditDraft(
         **_key(model_admin.model, obj.pk, request.user),
         version=base.get("version", 0),

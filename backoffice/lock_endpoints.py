@@ -231,7 +231,7 @@ class LockEndpoints:
     def _key(self, object_id):
         """Return the key in an address, None where it can be none."""
         try:
-            return self.opts.pk.to_python(unquote(object_id))
+            return self.opts.pk.clean(unquote(object_id), None)
         except ValidationError:
             return None
 
@@ -242,9 +242,9 @@ def answer(request, status=200, /, **said):
 
 
 def seconds(text):
-    """Return a posted number of seconds as a timedelta, a day at most; None where it is none."""
+    """Return a posted number of seconds as a timedelta, 0 to a day; None where it is none."""
     try:
-        return timedelta(seconds=min(float(text), 86400))
+        return timedelta(seconds=min(max(float(text), 0), 86400))
     except (TypeError, ValueError):
         return None
 

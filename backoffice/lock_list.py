@@ -54,7 +54,7 @@ class LockList:
 
     def _asked(self, request):
         try:
-            keys = [self.opts.pk.to_python(key) for key in request.GET.get("ids", "").split(",")]
+            keys = [self.opts.pk.clean(key, None) for key in request.GET.get("ids", "").split(",")]
         except ValidationError:
             raise BadRequest("ids are keys, with commas between them") from None
         if len(keys) > MOST_ROWS:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from functools import partial
 
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.urls import reverse
 
 from backoffice import drafts, lock_gone, locks
@@ -43,7 +43,7 @@ class GuardedSave:
         if obj is None:
             view = self._gone_view(request, object_id)
         else:
-            with suppress(drafts.TooLarge):  # the page has it all
+            with suppress(drafts.TooLarge, PermissionDenied):  # the page has it all
                 drafts.store(self, request, obj, request.POST)
             request.edit_lock_refused = refused
         response = view()
