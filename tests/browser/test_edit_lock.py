@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from inventory.models import ReceiptPermanent
 from tests.browser.pages import open_receipt
+from tests.inventory.factories import make_item
 from tests.processes import wait_for
 
 pytestmark = pytest.mark.browser
@@ -21,6 +22,32 @@ def test_opening_takes_nothing_and_the_button_takes_the_lock(make_page, mary, re
 
     assert "شما در حال ویرایش این سند هستید" in bar.inner_text()
     assert ReceiptPermanent.objects.live().count() == 1
+
+
+def test_a_document_that_is_opened_by_a_click_in_the_list_takes_nothing(make_page, mary, receipt):
+    page = make_page(mary)
+    page.goto(reverse("admin:inventory_receiptpermanent_changelist"))
+    asked = []
+    page.on("request", lambda ask: asked.append(ask.url) if "/lock/take/" in ask.url else None)
+
+    page.click("#result_list tbody th a")
+    page.wait_for_selector("#edit-lock")
+    page.wait_for_load_state("networkidle")
+
+    assert asked == []
+    assert page.get_attribute("#edit-lock", "data-state") == "free"
+
+
+def test_choosing_from_a_list_of_suggestions_takes_the_lock(make_page, mary, receipt):
+    make_item(name="فیوز مینیاتوری")
+    page = make_page(mary)
+    open_receipt(page, receipt)
+
+    page.locator("#lines-0 .select2-selection").first.click()
+    page.get_by_role("option", name="فیوز مینیاتوری").click()
+
+    page.wait_for_selector("#edit-lock[data-state=mine]")
+    assert ReceiptPermanent.objects.live().get().editing_by == mary
 
 
 def test_the_first_input_takes_the_lock_and_saving_gives_it_back(make_page, mary, receipt):

@@ -394,11 +394,15 @@ document.addEventListener("DOMContentLoaded", () => {
       if (kind !== "keydown" || says.state === "mine") touched();
     });
   }
+  // Of this page alone: the browser counts the click that led here as well.
+  let acted = false;
+  for (const kind of ["pointerdown", "keydown"]) {
+    document.addEventListener(kind, () => { acted = true; }, { capture: true, once: true });
+  }
   // Widgets made with jQuery tell of a choice through jQuery alone.
   window.django?.jQuery?.(form).on("change", (event) => {
     // Without a person's click or key before it, it is a widget that makes itself ready.
-    const chosen = !event.originalEvent && navigator.userActivation?.hasBeenActive;
-    if (chosen && !bar.contains(event.target)) touched();
+    if (acted && !event.originalEvent && !bar.contains(event.target)) touched();
   });
   form.addEventListener("submit", () => { submitting = true; });
   document.addEventListener("visibilitychange", () => {
