@@ -1,5 +1,7 @@
 """Reads a page's form as a browser would send it."""
 
+from collections import defaultdict
+from dataclasses import dataclass
 from html.parser import HTMLParser
 
 
@@ -53,3 +55,41 @@ def form_fields(html, form_id):
     reader = FormReader(form_id)
     reader.feed(html)
     return dict(reader.fields)
+
+
+@dataclass
+class Form:
+    """A form of a page that is sent by POST, as its page would send it."""
+
+    action: str
+    takes_file: bool
+    fields: dict[str, list[str]]
+
+
+class PostedFormReader(FormReader):
+    def __init__(self):
+        super().__init__(form_id=None)
+        self.forms = []
+
+    def handle_starttag(self, tag, attrs):
+        super().handle_starttag(tag, attrs)
+        if tag == "form":
+            told = dict(attrs)
+            self.inside = told.get("method", "get").lower() == "post"
+            self.fields = []
+            if self.inside:
+                takes_file = told.get("enctype") == "multipart/form-data"
+                self.forms.append((told.get("action") or "", takes_file, self.fields))
+
+
+def posted_forms(html):
+    """Return the forms of a page that are sent by POST."""
+    reader = PostedFormReader()
+    reader.feed(html)
+    found = []
+    for action, takes_file, pairs in reader.forms:
+        fields = defaultdict(list)
+        for name, value in pairs:
+            fields[name].append(value)
+        found.append(Form(action, takes_file, dict(fields)))
+    return found

@@ -129,6 +129,15 @@ def test_what_ran_out_alone_needs_no_reason(client, boss, ali, receipt, silence)
     assert (holders(), forced()) == ([None], [])
 
 
+def test_a_key_of_many_digits_survives_the_page(client, boss, ali):
+    page = act(client, "release_locks", lock(make_receipt(pk=1234567), ali))
+
+    confirm(client, page, reason="پایان شیفت")
+
+    assert shown(page)["_selected_action"] == ["1234567"]
+    assert holders() == [None]
+
+
 def test_a_document_that_changed_hands_after_the_second_look_is_left_alone_and_named(
     client, boss, ali, other, receipt
 ):

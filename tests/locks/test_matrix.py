@@ -1,0 +1,63 @@
+"""Every address and every action of every document's admin, while somebody else edits it.
+
+By a superuser, whom no permission stops: nothing of the document or its lines changes, and the
+lock stays its holder's. What is walked over comes from the admin site.
+"""
+
+import pytest
+from django.contrib import admin
+
+from tests.locks.walk import MODELS, Walk, unguarded
+
+# Whose whole purpose is to end somebody else's lock, with a permission and a reason.
+ENDS_LOCKS = {"lock_take_over", "release_locks"}
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+one_of_each_admin = pytest.mark.parametrize(
+    "model",
+    {type(admin.site._registry[model]): model for model in MODELS}.values(),
+    ids=lambda model: model.__name__,
+)
+
+
+@pytest.fixture
+def walk(client, admin_user, make_user):
+    """Return a function that begins a walk of a superuser, past somebody's lock."""
+    client.force_login(admin_user, "django.contrib.auth.backends.ModelBackend")
+    return lambda model: Walk(client, admin_user, make_user("holder"), model)
+
+
+def changing_addresses(walk):
+    return {name for name, address in walk.addresses() if walk.changed_by(walk.visit, address)}
+
+
+def changing_actions(walk):
+    return {
+        action
+        for action in walk.actions()
+        for across in ("0", "1")
+        for way in (walk.act, walk.act_after_asking)
+        if walk.changed_by(way, action, across)
+    }
+
+
+@each_model
+def test_no_address_changes_what_another_edits(walk, model):
+    assert changing_addresses(walk(model)) <= ENDS_LOCKS
+
+
+@each_model
+def test_no_action_changes_what_another_edits(walk, model):
+    assert changing_actions(walk(model)) <= ENDS_LOCKS
+
+
+@one_of_each_admin
+def test_control_without_the_guard_the_walk_finds_changes(walk, model, monkeypatch):
+    begun = walk(model)
+    expected = {"change", "delete"}
+    with unguarded(monkeypatch):
+        found = changing_addresses(begun)
+        assert changing_actions(begun) - ENDS_LOCKS == {"delete_selected"}
+
+    if hasattr(begun.model_admin, "get_import_resource_classes"):
+        expected.add("import")
+    assert expected <= found - ENDS_LOCKS
