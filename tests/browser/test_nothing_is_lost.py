@@ -119,6 +119,23 @@ def test_a_page_that_was_left_with_unsaved_changes_leaves_a_draft(
     wait_for(lambda: drafted().get("description") == "نیمه‌کاره", seconds=10, what="draft")
 
 
+def test_what_is_typed_after_the_lock_was_lost_leaves_a_draft_too(
+    make_page, mary, supervisor, receipt
+):
+    first = edit(make_page(mary), receipt)
+    first.fill("[name=description]", "پیش از آن")
+    second = make_page(supervisor)
+    open_receipt(second, receipt)
+    take_over(second)
+    told(first, "پیش‌نویس نگه داشته شد")
+    first.fill("[name=description]", "پس از آن")
+
+    first.goto(reverse("admin:index"))
+
+    wait_for(lambda: drafted().get("description") == "پس از آن", seconds=10, what="draft")
+    assert ReceiptPermanent.objects.get().editing_by == supervisor
+
+
 def test_an_idle_page_keeps_a_draft_before_it_gives_the_lock_back(
     make_page, mary, receipt, settings
 ):

@@ -27,6 +27,7 @@ document.addEventListener("DOMContentLoaded", () => {
   let beatSeconds = { shown: 20, hidden: 60 };
   let lastInput = Date.now();
   let drafted = null;
+  let typed = Boolean(says.unsaved);
   sessionStorage.removeItem(memory);
 
   // What is shown
@@ -243,6 +244,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const touched = () => {
     lastInput = Date.now();
+    typed = true;
     submitting = false; // it was sent, and answered with nothing or not at all
     const line = part(".edit-lock-note");
     if (line.dataset.idle) {
@@ -346,6 +348,7 @@ document.addEventListener("DOMContentLoaded", () => {
     },
     "discard-draft": async (button) => {
       await post(button.dataset.draftDiscard, {});
+      drafted = content(); // leaving the page must not keep it again
       button.closest(".edit-lock-draft").remove();
     },
   };
@@ -411,21 +414,27 @@ document.addEventListener("DOMContentLoaded", () => {
     else beat();
   });
   window.addEventListener("pagehide", () => {
-    if (says.state !== "mine") return;
     remember();
     leaving.abort();
     if (submitting) return;
-    if (hasChanges() && content() !== drafted) navigator.sendBeacon(says.draft, new FormData(form));
-    const body = new FormData();
-    body.set("csrfmiddlewaretoken", field("csrfmiddlewaretoken").value);
-    body.set("token", token);
-    body.set("leaving", "yes");
-    navigator.sendBeacon(says.giveBack, body);
+    if (says.state === "mine") {
+      const body = new FormData();
+      body.set("csrfmiddlewaretoken", field("csrfmiddlewaretoken").value);
+      body.set("token", token);
+      body.set("leaving", "yes");
+      navigator.sendBeacon(says.giveBack, body);
+    }
+    // With a lock or without: who lost it may have gone on typing. Last, as browsers limit how much
+    // a page that is left may send.
+    if (typed && says.draft && hasChanges() && content() !== drafted) {
+      navigator.sendBeacon(says.draft, new FormData(form));
+    }
   });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     // Out of the back-forward cache, just as it was left: what was saved from it is history.
-    if (submitting) {
+    // And a page for reading can't be typed into when the lock comes free.
+    if (submitting || says.state === "held") {
       location.reload();
       return;
     }
