@@ -28,17 +28,23 @@ ANSWER_TIME = timedelta(seconds=30)
 Action = LockEvent.Action
 
 
+def is_open() -> Q:
+    """Return the condition under which a request may still be answered: the holder was told of it
+    lately, or not yet."""
+    now = database_now()
+    told = Q(told_at__gt=now - ANSWER_TIME)
+    # A page that shows no sign of life for longer has no lock to hand over.
+    untold = Q(told_at__isnull=True, asked_at__gt=now - beat_timeout())
+    return (told | untold) & Q(answer="")
+
+
 class RequestQuerySet(models.QuerySet["EditRequest"]):
     def of(self, model: Table, pk: object) -> Self:
         return self.filter(target_model=model._meta.label, target_id=str(pk))
 
     def open(self) -> Self:
-        """Those that may still be answered: the holder was told lately, or not yet."""
-        now = database_now()
-        told = Q(told_at__gt=now - ANSWER_TIME)
-        # A page that shows no sign of life for longer has no lock to hand over.
-        untold = Q(told_at__isnull=True, asked_at__gt=now - beat_timeout())
-        return self.filter(told | untold, answer="")
+        """Those that may still be answered."""
+        return self.filter(is_open())
 
 
 class EditRequest(models.Model):
@@ -114,8 +120,9 @@ def ask(model: Table, pk: object, *, by: User) -> str:
     try:
         with transaction.atomic():
             rows = EditRequest.objects.of(model, pk)
-            in_the_way = rows.open().filter(holder_key=lock.key).exclude(asker=by)
-            if rows.exclude(pk__in=in_the_way.values("pk")).update(**values) == 0:
+            # No subquery: what waited for another asker judges the row again as it is then.
+            in_the_way = is_open() & Q(holder_key=lock.key) & ~Q(asker=by)
+            if rows.exclude(in_the_way).update(**values) == 0:
                 EditRequest.objects.create(
                     target_model=model._meta.label, target_id=str(pk), **values
                 )
@@ -150,7 +157,11 @@ def answer(model: Table, pk: object, *, token: str, by: User, hand_over: bool) -
     with transaction.atomic():
         request = rows.select_related("asker").first()
         lock = read(model, pk) if locks.holds(model, pk, token=token, by=by) else None
-        if request is None or lock is None or rows.update(answer=said) != 1:
+        if (
+            request is None
+            or lock is None
+            or rows.filter(ticket=request.ticket).update(answer=said) != 1
+        ):
             return False
         if not hand_over:
             _record(Action.DECLINED, model, lock, by=by, reason=audit.name_of(request.asker))

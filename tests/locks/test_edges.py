@@ -1,14 +1,19 @@
 """What no page of ours sends, and a page that is open longer than its person's login."""
 
+from functools import partial
+
 import pytest
 from django.urls import reverse
 
-from backoffice import drafts
+from backoffice import drafts, lock_requests, locks
 from backoffice.audit import LockEvent
 from backoffice.drafts import EditDraft
+from backoffice.lock_requests import EditRequest
 from inventory.models import ReceiptPermanent
+from tests.inventory.factories import make_receipt
 from tests.locks.pages import Person
 from tests.locks.test_admin import LINE_RIGHTS, RIGHTS, take
+from tests.threads import at_once
 
 HUGE = "9" * 30
 STEPS = ("take", "beat", "give_back", "move", "ask", "answer", "look", "draft")
@@ -83,3 +88,25 @@ def test_a_refused_save_of_it_shows_all_but_keeps_no_draft(mary, ali, receipt):
 
     assert mary.read()["description"] == "از مریم"
     assert not EditDraft.objects.exists()
+
+
+# Many who ask at once
+
+
+def test_of_many_who_ask_at_once_only_one_is_told_to_wait(transactional_db, make_user):
+    receipt = make_receipt()
+    people = [make_user(f"asker{number}") for number in range(8)]
+    locks.acquire(ReceiptPermanent, receipt.pk, by=make_user("holder"), version=1)
+    ask = partial(lock_requests.ask, ReceiptPermanent, receipt.pk)
+
+    ask(by=people[0])
+
+    for _round in range(10):
+        EditRequest.objects.update(answer="declined")  # its row is used again
+        said = at_once(lambda number: ask(by=people[number]), len(people))
+
+        tickets = [ticket for ticket in said if isinstance(ticket, str)]
+        assert len(tickets) == 1
+        assert sum(isinstance(each, lock_requests.AlreadyAsked) for each in said) == 7
+        state = partial(lock_requests.state_of, ReceiptPermanent, receipt.pk)
+        assert state(ticket=tickets[0]) == "waiting"
