@@ -62,6 +62,7 @@ def longest_hold() -> timedelta:
 class Lock:
     """A lock as it was read: whose, since when, last signs of life. It decides nothing."""
 
+    model: "Table"
     pk: int
     name: str
     holder_id: int | None
@@ -241,6 +242,10 @@ class EditableModel(models.Model):
         written = [name for name in update_fields if name not in GUARD_FIELDS]
         return super().save(*args, force_insert=force_insert, update_fields=written, **kwargs)
 
+    def known_as(self) -> "Table":
+        """Return the model under which this row is reported: of several types of a table, its."""
+        return type(self)
+
 
 Rows: TypeAlias = EditableQuerySet[EditableModel]
 Table: TypeAlias = type[EditableModel]
@@ -259,6 +264,7 @@ def read_all(rows: Rows) -> list[Lock]:
 def lock_of(row: Any) -> Lock:
     """Return the lock of a row that came ``with_lock``."""
     return Lock(
+        model=row.known_as(),
         pk=row.pk,
         name=str(row),
         holder_id=row.editing_by_id,

@@ -14,9 +14,10 @@ When a lock is live stands in ``backoffice.editable``.
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -316,12 +317,12 @@ def release_all_of(holder: User, candidates: Iterable[type[models.Model]]) -> in
     """Give back all that a person edits, as they log out; return how many there were."""
     return sum(
         _end(
-            model._default_manager.claimed().filter(editing_by=holder),
+            claims_of(table).filter(editing_by=holder),
             by=holder,
             source=LockEvent.Source.PAGE,
             action=Action.GIVEN_BACK,
-        )
-        for model in lockable_models(candidates)
+        ).total()
+        for table in lockable_tables(candidates)
     )
 
 
@@ -399,42 +400,45 @@ def hand_over(model: Table, pk: object, *, token: str, by: User, to: User, ticke
 def clear_stale(
     model: Table, *, by: User | None = None, source: str = LockEvent.Source.SCHEDULE
 ) -> int:
-    """End the locks of a model that ran out; return how many were ended.
+    """End the locks of a model, or of all types of a table, that ran out; return how many.
 
     A row that somebody is writing at this moment is left to the next time.
     """
-    return _end(rows_of(model).stale(), by=by, source=source, wait=False)
+    return _end(claims_of(model).stale(), by=by, source=source, wait=False).total()
 
 
 def force_release(
     rows: Rows, *, by: User | None, reason: str, source: str = LockEvent.Source.BULK
 ) -> int:
     """End the locks of a queryset, live or not; return how many were ended."""
-    return _end(rows.claimed(), by=by, source=source, reason=reason)
+    return end(rows.by_claims(), by=by, reason=reason, source=source).total()
+
+
+def end(claims: Rows, *, by: User | None, reason: str, source: str) -> Counter[Table]:
+    """End locks that ``claims_of`` gave, live or not; return how many of each model."""
+    return _end(claims, by=by, reason=reason, source=source)
 
 
 def _end(
-    rows: Rows,
+    claims: Rows,
     *,
     by: User | None,
     source: str,
     reason: str = "",
     action: str = Action.FORCED,
     wait: bool = True,
-) -> int:
-    """End the locks of a queryset batch by batch; return how many were ended."""
-    chosen = rows.by_claims()
-    table: Rows = EditableQuerySet(rows.model)
+) -> Counter[Table]:
+    table: Rows = EditableQuerySet(claims.model)
     skip = not wait and connection.features.has_select_for_update_skip_locked
-    total, left = 0, set[object]()
-    while keys := set(chosen.exclude(pk__in=left).values_list("pk", flat=True)[:BATCH]):
+    total, left = Counter[Table](), set[object]()
+    while keys := set(claims.exclude(pk__in=left).values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
             mine = table.filter(pk__in=keys).order_by("pk").select_for_update(skip_locked=skip)
             held = list(mine.values_list("pk", flat=True))
-            found = read_all(chosen.filter(pk__in=held))  # as they are now that they are held
+            found = read_all(claims.filter(pk__in=held))  # as they are now that they are held
             ended = {lock.pk for lock in found}
             table.filter(pk__in=ended).update(**UNLOCKED)
-            targets = [(rows.model, lock.pk, lock.name) for lock in found]
+            targets = [(lock.model, lock.pk, lock.name) for lock in found]
             audit.record(
                 *(
                     _event(action, lock, target, source, by=by, reason=reason)
@@ -443,7 +447,7 @@ def _end(
                     for lock, target in zip(found, targets, strict=True)
                 )
             )
-        total += len(ended)
+        total.update(lock.model for lock in found)
         left |= keys - ended
         if len(keys) < BATCH:
             break
@@ -531,15 +535,28 @@ def lockable_models(candidates: Iterable[type[models.Model]]) -> list[Table]:
     Known by their fields. A table with proxies is reported under these; unmanaged models and
     the tables of a history are left out.
     """
-    found = [model for model in candidates if _is_lockable(model)]
-    with_proxies = {model._meta.concrete_model for model in found if model._meta.proxy}
-    return [model for model in found if model not in with_proxies]
+    return [model for types in lockable_tables(candidates).values() for model in types]
 
 
-def rows_of(model: Table) -> Rows:
-    """Return all rows of a lockable model: a proxy's are those of its manager, a table's all, also
-    those that its manager keeps from view."""
-    return model._default_manager.all() if model._meta.proxy else EditableQuerySet(model)
+def lockable_tables(candidates: Iterable[type[models.Model]]) -> dict[Table, list[Table]]:
+    """Return the models of the tables with edit locks, each with those it is reported under."""
+    tables: dict[Table, list[Table]] = {}
+    for model in filter(_is_lockable, candidates):
+        table = cast(Table, model._meta.concrete_model)
+        types = tables.setdefault(table, [])
+        if model._meta.proxy:
+            types.append(model)
+    return {table: types or [table] for table, types in tables.items()}
+
+
+def claims_of(model: Table) -> Rows:
+    """Return the claimed rows of a lockable model, looked up from the small index of these.
+
+    Of a proxy they are those of its manager; of a table all, also what its manager hides.
+    """
+    if model._meta.proxy:
+        return model._default_manager.all().by_claims()
+    return EditableQuerySet(model).claimed().order_by("editing_last_seen_at")
 
 
 def _is_lockable(model: type[models.Model]) -> TypeGuard[Table]:

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 @recorded
 def clear_stale_edit_locks():
     """End edit locks that ran out, over all models; return how many."""
-    total = sum(locks.clear_stale(model) for model in locks.lockable_models(apps.get_models()))
+    total = sum(locks.clear_stale(table) for table in locks.lockable_tables(apps.get_models()))
     if total:
         logger.info("Cleared %s stale edit locks", total)
     return total

@@ -7,6 +7,7 @@ always the base class.
 """
 
 import secrets
+from functools import cache
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -244,6 +245,9 @@ class WarehouseDocument(NumberedDocument):
         kind = KINDS.get(self.document_type, self.document_type)
         return f"{kind} {self.document_number or self.draft_number}"
 
+    def known_as(self):
+        return types_by_value()[self.document_type]
+
     @classmethod
     def type_fields(cls):
         return [*(name for name, rule in FILLED_BY.items() if cls.TYPE in rule.may), "reference"]
@@ -265,3 +269,9 @@ class WarehouseDocument(NumberedDocument):
         """Let the lines belong to the document's owner; those of stocktaking keep their own."""
         if "owner" in self.type_fields():
             self.lines.exclude(owner=self.owner_id).update(owner=self.owner_id)
+
+
+@cache
+def types_by_value():
+    """Return the class of each type of documents; they are declared after their table."""
+    return {model.TYPE: model for model in WarehouseDocument.__subclasses__()}

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from datetime import timedelta
 
 from django.apps import apps
@@ -39,57 +40,52 @@ class Command(BaseCommand):
         self.options, self.failed = options, {}
         if options["timeout"] is not None and options["timeout"] <= 0:
             raise CommandError("--timeout takes a whole number of minutes above zero.")
-        rows = self.rows_by_model()
+        self.holder = self.chosen_user()
+        chosen = self.chosen_tables()
         self.say(self.announcement())
-        found = {}
+        found = []
         if options["dry_run"] or options["all"] or options["timeout"]:
-            found = self.each(rows, lambda rows: read_all(rows.by_claims()))
-        live = [(model, lock) for model in found for lock in found[model] if lock.live]
+            found = [lock for locks_found in self.each(chosen, read_all) for lock in locks_found]
+        live = [lock for lock in found if lock.live]
         self.tell_live(live)
         self.agree(live)
-        if options["dry_run"]:
-            counts = {model: len(found[model]) for model in found}
-        else:
-            counts = self.each(rows, self.clear)
-        self.tell({model: count for model, count in counts.items() if count}, live)
+        counts = Counter(lock.model for lock in found)
+        if not options["dry_run"]:
+            counts = sum(self.each(chosen, self.clear), Counter())
+        self.tell({model: counts[model] for model in self.lockable if counts[model]}, live)
         if self.failed:
             raise SystemExit(1)
 
     # What is to be ended
 
-    def rows_by_model(self):
-        holder = self.holder()
-        rows = {model: self.doomed(locks.rows_of(model)) for model in self.models()}
-        if holder is None:
-            return rows
-        return {model: rows[model].filter(editing_by=holder) for model in rows}
-
-    def doomed(self, rows):
-        if self.options["all"]:
-            return rows.claimed()
-        if self.options["timeout"]:
-            return rows.silent(timedelta(minutes=self.options["timeout"]))
-        return rows.stale()
-
-    def models(self):
-        lockable = locks.lockable_models(apps.get_models())
+    def chosen_tables(self):
+        """Return the document types to look at, by table."""
+        tables = locks.lockable_tables(apps.get_models())
+        self.lockable = [model for types in tables.values() for model in types]
         if self.options["model"] is None:
-            return lockable
-        chosen = set()
-        for name in self.options["model"]:
-            # A table of several document types stands for all of these.
-            named = [
-                model
-                for model in lockable
-                if name.lower()
-                in (model._meta.label_lower, model._meta.concrete_model._meta.label_lower)
-            ]
-            if not named:
-                raise CommandError(f"{name} is no model with edit locks.")
-            chosen.update(named)
-        return [model for model in lockable if model in chosen]
+            return tables
+        names = {name.lower(): name for name in self.options["model"]}
+        known = {model._meta.label_lower for model in (*tables, *self.lockable)}
+        for unknown in names.keys() - known:
+            raise CommandError(f"{names[unknown]} is no model with edit locks.")
+        return {
+            table: types
+            if table._meta.label_lower in names  # the table of several types stands for all
+            else [model for model in types if model._meta.label_lower in names]
+            for table, types in tables.items()
+        }
 
-    def holder(self):
+    def doomed(self, model):
+        claims = locks.claims_of(model)
+        if self.holder:
+            claims = claims.filter(editing_by=self.holder)
+        if self.options["all"]:
+            return claims
+        if self.options["timeout"]:
+            return claims.silent(timedelta(minutes=self.options["timeout"]))
+        return claims.stale()
+
+    def chosen_user(self):
         name = self.options["user"]
         if name is None:
             return None
@@ -100,23 +96,35 @@ class Command(BaseCommand):
 
     # Ending it
 
-    def each(self, rows, work):
-        """Return what work(rows) returns, by model; a model that fails must not keep the others."""
-        results = {}
-        for model in rows:
-            if model in self.failed:
-                continue
-            try:
-                results[model] = work(rows[model])
-            except Exception as problem:
-                self.failed[model] = str(problem)
-                self.stderr.write(f"Error clearing locks for {model.__name__}: {problem}")
+    def each(self, chosen, work):
+        """Return what work(claims) gives, table by table, and type by type where that fails."""
+        every = locks.lockable_tables(apps.get_models())
+        results = []
+        for table, types in chosen.items():
+            if types == every[table]:
+                try:
+                    results.append(work(self.doomed(table)))
+                    continue
+                except Exception as problem:
+                    if types == [table]:
+                        self.fail(table, problem)
+                        continue
+            for model in types:
+                try:
+                    results.append(work(self.doomed(model)))
+                except Exception as problem:
+                    self.fail(model, problem)
         return results
 
-    def clear(self, rows):
+    def fail(self, model, problem):
+        if model not in self.failed:  # it may fail when looked at, and again when ended
+            self.stderr.write(f"Error clearing locks for {model.__name__}: {problem}")
+        self.failed[model] = str(problem)
+
+    def clear(self, claims):
         options = self.options
         reason = "--all" if options["all"] else f"--timeout {options['timeout']}"
-        return locks.force_release(rows, by=None, reason=reason, source=LockEvent.Source.COMMAND)
+        return locks.end(claims, by=None, reason=reason, source=LockEvent.Source.COMMAND)
 
     def agree(self, live):
         """Ask whoever sits at a terminal before live locks are ended; never a script."""
@@ -139,10 +147,10 @@ class Command(BaseCommand):
     def tell_live(self, live):
         """Say whose live locks end, apart from the output that scripts read."""
         ends = "Would end" if self.options["dry_run"] else "Ending"
-        for model, lock in live:
+        for lock in live:
             since = timezone.localtime(lock.started_at).strftime("%Y-%m-%d %H:%M")
             self.stderr.write(
-                f"{ends} the live lock of {lock.holder_name} on {model.__name__} {lock.pk}, "
+                f"{ends} the live lock of {lock.holder_name} on {lock.model.__name__} {lock.pk}, "
                 f"held since {since}"
             )
 
@@ -167,12 +175,12 @@ class Command(BaseCommand):
                 "total": total,
                 "live": [
                     {
-                        "model": model._meta.label,
+                        "model": lock.model._meta.label,
                         "pk": lock.pk,
                         "holder": lock.holder_name,
                         "since": lock.started_at.isoformat(),
                     }
-                    for model, lock in live
+                    for lock in live
                 ],
                 "failed": {model._meta.label: text for model, text in self.failed.items()},
             },
