@@ -4,9 +4,15 @@ By a superuser, whom no permission stops: nothing of the document or its lines c
 lock stays its holder's. What is walked over comes from the admin site.
 """
 
+import importlib
+
 import pytest
 from django.contrib import admin
+from django.http import HttpResponse
+from django.urls import clear_url_caches, path
 
+from backoffice import urls
+from inventory.models import ReceiptPermanent
 from tests.locks.walk import MODELS, Walk, unguarded
 
 # Whose whole purpose is to end somebody else's lock, with a permission and a reason.
@@ -27,7 +33,12 @@ def walk(client, admin_user, make_user):
 
 
 def changing_addresses(walk):
-    return {name for name, address in walk.addresses() if walk.changed_by(walk.visit, address)}
+    return {
+        name
+        for name, address in walk.addresses()
+        for way in (walk.visit, walk.come_late)
+        if walk.changed_by(way, address)
+    }
 
 
 def changing_actions(walk):
@@ -61,3 +72,38 @@ def test_control_without_the_guard_the_walk_finds_changes(walk, model, monkeypat
     if hasattr(begun.model_admin, "get_import_resource_classes"):
         expected.add("import")
     assert expected <= found - ENDS_LOCKS
+
+
+@pytest.fixture
+def unguarded_page():
+    """A page of receipts, and an action of their list, that know nothing of locks."""
+    receipts = admin.site._registry[ReceiptPermanent]
+    addresses = receipts.get_urls()
+    page = path("<path:object_id>/approve/", approve, name="inventory_receiptpermanent_approve")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receipts, "get_urls", lambda: [page, *addresses])
+        patch.setattr(receipts, "actions", [approve_many])
+        reload_addresses()
+        yield
+    reload_addresses()
+
+
+def approve(request, object_id):
+    ReceiptPermanent.objects.filter(pk=object_id).update(description="approved")
+    return HttpResponse()
+
+
+def approve_many(modeladmin, request, queryset):
+    queryset.update(description="approved")
+
+
+def reload_addresses():
+    importlib.reload(urls)
+    clear_url_caches()
+
+
+def test_a_new_page_and_a_new_action_are_walked_over_on_arrival(unguarded_page, walk):
+    begun = walk(ReceiptPermanent)
+
+    assert changing_addresses(begun) - ENDS_LOCKS == {"approve"}
+    assert changing_actions(begun) - ENDS_LOCKS == {"approve_many"}

@@ -89,11 +89,11 @@ class Walk:
     def content(self):
         """Return all columns of the document and of whatever points to it."""
         concrete = type(self.row)._meta.concrete_model
-        rows = {concrete: concrete._base_manager.filter(pk=self.row.pk)}
-        for relation in concrete._meta.related_objects:
+        rows = [concrete._base_manager.filter(pk=self.row.pk)]
+        for relation in concrete._meta.related_objects:  # documents among them, too
             key = {relation.field.name: self.row.pk}
-            rows[relation.related_model] = relation.related_model._base_manager.filter(**key)
-        return {model: list(some.order_by("pk").values()) for model, some in rows.items()}
+            rows.append(relation.related_model._base_manager.filter(**key))
+        return [list(some.order_by("pk").values()) for some in rows]
 
     def changed_by(self, visit, *args):
         """Return whether a visit changes the locked document; all is undone after it."""
@@ -118,12 +118,17 @@ class Walk:
             pages.append((window, self.client.get(window)))
         pages += self.previews(*pages[0])
         yield
-        self.open(address)
         for url, page in pages:
             for form in self.forms(page):
                 saves = url == address and "editing_base" in form.fields
                 for variant in VARIANTS if saves else VARIANTS[:1]:
                     self.send_all(url, form, variant)
+
+    def come_late(self, address):
+        """Open an address, and send it anything, where the document is somebody else's already."""
+        yield
+        self.open(address)
+        self.client.get(f"{address}?_popup=1")
         self.client.post(address, ANYTHING)
 
     def open(self, address):
