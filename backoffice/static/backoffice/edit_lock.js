@@ -320,9 +320,8 @@ document.addEventListener("DOMContentLoaded", () => {
     "close-take-over": () => { part(".edit-lock-reason").hidden = true; },
     "take-over": async () => {
       const reason = part("[data-holds=reason]").value;
-      const { ok, said } = await post(says.takeOver, {
-        reason, version: field("editing_version").value, base: field("editing_base").value,
-      });
+      const version = field("editing_version").value;
+      const { ok, said } = await post(says.takeOver, { reason, version });
       if (ok) arrive(said.token);
       else if (said.reason) show("refused", said.message);
       else note(said.message);
