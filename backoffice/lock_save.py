@@ -7,7 +7,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.urls import reverse
 
-from backoffice import drafts, lock_gone, locks
+from backoffice import content, drafts, lock_gone, locks
 from backoffice.lock_endpoints import posted_version
 
 
@@ -18,10 +18,11 @@ class GuardedSave:
         view = partial(super().changeform_view, request, object_id, form_url, extra_context)
         pk = None if object_id is None else self._key(object_id)
         # A copy is no write to the document that it is made of.
-        saves = request.method == "POST" and "_saveasnew" not in request.POST
+        copies = self.save_as and "_saveasnew" in request.POST
+        saves = request.method == "POST" and not copies
         if not saves or pk is None or not self.has_full_change_permission(request):
             return view()
-        refused = locks.look(
+        refused = self._of_somebody_else(request, pk) or locks.look(
             self.model,
             pk,
             by=request.user,
@@ -36,6 +37,11 @@ class GuardedSave:
         # The transaction of the save is rolled back by now.
         locks.record_refusal(self.model, pk, refused, by=request.user)
         return self._refuse(request, object_id, refused, view)
+
+    def _of_somebody_else(self, request, pk):
+        """Return the refusal of a page that another person opened before this one logged in."""
+        base = content.loaded_content(self.model, pk, request.POST)
+        return locks.Refused("other_person") if base and base["person"] != request.user.pk else None
 
     def _refuse(self, request, object_id, refused, view):
         """Return the same page once more, with all that was typed and the reason on top."""

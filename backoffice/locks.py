@@ -61,8 +61,8 @@ Action = LockEvent.Action
 class Refused(Exception):
     """A claim was not given, with the reason in words for whoever asked.
 
-    ``reason`` is one of ``held``, ``other_tab``, ``changed``, ``gone``; ``lock`` is the lock in
-    the way, or None.
+    ``reason`` is one of ``held``, ``other_tab``, ``other_person``, ``changed``, ``gone``; ``lock``
+    is the lock in the way, or None.
     """
 
     def __init__(self, reason: str, lock: Lock | None = None) -> None:
@@ -79,6 +79,8 @@ class Refused(Exception):
             }
         if self.reason == "other_tab":
             return _t("You have this document open in another tab; nothing was saved here.")
+        if self.reason == "other_person":
+            return _t("Somebody else opened this page; nothing was saved in your name.")
         if self.reason == "changed":
             return _t("This page is out of date: the document was changed after you opened it.")
         return _t("This document was deleted meanwhile.")

@@ -1,6 +1,7 @@
 """What somebody typed comes back: after a take-over, a refusal, a crash, an idle hour."""
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 
 from backoffice.drafts import EditDraft
@@ -170,3 +171,43 @@ def test_looking_at_a_page_keeps_no_draft(make_page, mary, receipt):
     first.wait_for_timeout(500)
 
     assert not EditDraft.objects.exists()
+
+
+def test_saving_without_the_office_keeps_the_page(make_page, mary, receipt):
+    first = edit(make_page(mary), receipt)
+    first.fill("[name=description]", "بی‌شبکه")
+    first.context.set_offline(True)
+
+    first.click("[name=_save]")
+
+    told(first, "سامانه پاسخ نمی‌دهد")
+    assert first.input_value("[name=description]") == "بی‌شبکه"
+    first.context.set_offline(False)
+    first.click("[name=_save]")
+    first.wait_for_url("**/receiptpermanent/")
+    receipt.refresh_from_db()
+    assert receipt.description == "بی‌شبکه"
+
+
+def test_saving_after_the_session_has_ended_keeps_the_page(make_page, mary, receipt):
+    first = edit(make_page(mary), receipt)
+    first.fill("[name=description]", "پس از خروج")
+    Session.objects.all().delete()
+
+    first.click("[name=_save]")
+
+    told(first, "از سامانه خارج شده‌اید")
+    assert first.input_value("[name=description]") == "پس از خروج"
+
+
+def test_who_types_far_below_sees_that_the_lock_was_taken(make_page, mary, supervisor, receipt):
+    first = edit(make_page(mary, viewport=(1440, 500)), receipt)
+    first.locator("[name=lines-0-notes]").scroll_into_view_if_needed()
+    second = make_page(supervisor)
+    open_receipt(second, receipt)
+
+    take_over(second)
+
+    told(first, "زهرا این سند را در اختیار گرفت")
+    first.wait_for_timeout(300)
+    assert first.locator("#edit-lock").bounding_box()["y"] >= 0

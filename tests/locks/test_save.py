@@ -313,3 +313,15 @@ def test_who_may_not_add_sees_it_without_a_button(mary, ali, receipt):
     assert mary.read()["description"] == "از مریم"
     assert 'name="_save"' not in response.content.decode()
     assert reverse("admin:inventory_issuepermanent_changelist") not in response.content.decode()
+
+
+def test_what_one_person_opened_is_not_saved_in_the_name_of_the_next(mary, ali, receipt):
+    fields = mary.open()
+
+    response = ali.save(fields | {"description": "نوشتهٔ مریم"})
+
+    receipt.refresh_from_db()
+    assert (response.status_code, receipt.version) == (409, 1)
+    assert "نوشتهٔ مریم" in response.content.decode()
+    assert receipt.description != "نوشتهٔ مریم"
+    assert not EditDraft.objects.exists()

@@ -9,6 +9,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const WAITING = 3000; // between two looks while an answer is awaited
   const LOOKING = 15000;
+  const PAUSE = 3000; // without a key, before what was typed is kept
   const SOON = 60; // seconds before an idle lock is given back
   const form = bar.closest("form");
   const field = (name) => form.elements[name];
@@ -22,8 +23,10 @@ document.addEventListener("DOMContentLoaded", () => {
   let entering = false;
   let busy = null; // the taking under way
   let submitting = false;
+  let sending = false; // asked, and not sent yet
   let beatTimer = null;
   let lookTimer = null;
+  let draftTimer = null;
   let beatSeconds = { shown: 20, hidden: 60 };
   let lastInput = Date.now();
   let drafted = null;
@@ -47,7 +50,12 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   };
 
+  const title = document.title;
+
   const note = (words, ...reveal) => {
+    // Who types in the lines far below sees it too.
+    bar.toggleAttribute("data-urgent", reveal.length > 0);
+    document.title = reveal.length ? `● ${words}` : title;
     const line = part(".edit-lock-note");
     line.textContent = words;
     line.hidden = !words;
@@ -156,6 +164,7 @@ document.addEventListener("DOMContentLoaded", () => {
     // What merely ran out may be taken again; the version tells whether somebody came between.
     const state = reason === "ran_out" ? "free" : "lost";
     show(state, [words, draft].filter(Boolean).join(" "));
+    bar.toggleAttribute("data-urgent", true);
     watch(LOOKING);
   };
 
@@ -252,6 +261,8 @@ document.addEventListener("DOMContentLoaded", () => {
       note("");
     }
     if (says.state === "free") take(says.take, { token });
+    clearTimeout(draftTimer);
+    draftTimer = setTimeout(() => { if (!submitting) keepDraft(); }, PAUSE);
   };
 
   // A lock that is already ours elsewhere comes in by a reload, with a token to show for it.
@@ -406,7 +417,24 @@ document.addEventListener("DOMContentLoaded", () => {
     // Without a person's click or key before it, it is a widget that makes itself ready.
     if (acted && !event.originalEvent && !bar.contains(event.target)) touched();
   });
-  form.addEventListener("submit", () => { submitting = true; });
+  // A form that is sent to an office that does not answer, or to its login page, is lost with all
+  // that was typed: so it is asked first.
+  form.addEventListener("submit", async (event) => {
+    if (submitting) return;
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    try {
+      await look();
+      submitting = true;
+      form.requestSubmit(event.submitter);
+    } catch (problem) {
+      show(says.state, problem.message);
+      says.trouble = "yes";
+      bar.scrollIntoView({ block: "nearest" });
+    }
+    sending = false;
+  });
   document.addEventListener("visibilitychange", () => {
     if (says.state !== "mine") return;
     if (document.hidden) nextBeat();
