@@ -241,7 +241,7 @@ def test_a_document_that_is_taken_after_the_preview_is_refused_whole(
     assert len(said(answer)) == 1
     receipt.refresh_from_db()
     assert (receipt.description, receipt.version) == ("old", 1)
-    assert locks.renew(ReceiptPermanent, receipt.pk, token=token)
+    assert locks.renew(ReceiptPermanent, receipt.pk, token=token, by=holder)
     assert not LogEntry.objects.exists()
     assert LockEvent.objects.filter(action="refused", source="import").count() == 1
 

@@ -42,7 +42,7 @@ document.addEventListener("DOMContentLoaded", () => {
     delete says.trouble;
     part(".edit-lock-text").textContent = words;
     for (const element of bar.querySelectorAll("[data-for]")) {
-      element.hidden = !element.dataset.for.split(" ").includes(state);
+      element.hidden = !element.dataset.for.split(",").includes(state);
     }
     // Nobody types into a page whose lock is in another tab, or that is being looked up.
     for (const area of form.querySelectorAll("fieldset, .inline-group, .submit-row")) {
