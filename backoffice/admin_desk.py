@@ -91,9 +91,11 @@ def desk(request):
     paginator = Paginator(lock_desk.claims(kinds, form.wanted()), PER_PAGE)
     page = paginator.get_page(request.GET.get("p"))
     tallies = lock_desk.tallies(kinds)
+    claims = [(claim, claim.may_be_ended_by(request.user)) for claim in page]
     shown = {
         "page": page,
-        "claims": [(claim, claim.may_be_ended_by(request.user)) for claim in page],
+        "claims": claims,
+        "may_end_some": any(may_end for _claim, may_end in claims),
         "sort": _turned(form.wanted().order),
         "pages": paginator.get_elided_page_range(page.number),
         "ellipsis": paginator.ELLIPSIS,

@@ -83,7 +83,8 @@ class SubjectFilter(admin.SimpleListFilter):
         return queryset if self.value() is None else self.events(queryset)
 
     def events(self, queryset=None):
-        model, _colon, pk = self.value().partition(":")
+        # PostgreSQL takes no NUL in a text.
+        model, _colon, pk = self.value().replace("\0", "").partition(":")
         events = LockEvent.objects.all() if queryset is None else queryset
         return events.filter(target_model=model, target_id=pk)
 

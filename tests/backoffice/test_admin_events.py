@@ -70,6 +70,7 @@ def test_the_events_of_one_thing_are_shown_alone_and_by_its_name(admin_client):
     assert (shown, choices(admin_client, "موضوع")) == ("B1", [])
     assert found(admin_client, target="auth.User:3") == []
     assert found(admin_client, target="nonsense") == []
+    assert found(admin_client, target="auth.User:\0") == []
     assert found(admin_client) == ["B1", "A13"]
 
 

@@ -175,6 +175,16 @@ def test_rows_that_somebody_may_not_end_can_not_be_ticked(client, make_user, hol
     html = client.get(DESK).content.decode()
 
     assert re.findall(r'name="claim" value="[^|]*\|(\d+)', html) == [str(stale.pk)]
+    assert 'value="release"' in html
+
+
+def test_who_may_end_none_of_what_is_shown_gets_no_button(client, make_user, holder):
+    lock(make_receipt(), holder)
+    client.force_login(make_user("keeper", *SEES))
+
+    html = client.get(DESK).content.decode()
+
+    assert 'name="claim"' not in html and 'value="release"' not in html
 
 
 # Filters, search, order, pages
