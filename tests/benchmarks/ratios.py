@@ -1,5 +1,6 @@
 """Times pieces of work side by side, so that a noisy machine disturbs both alike."""
 
+import gc
 import statistics
 import time
 
@@ -7,9 +8,15 @@ ROUNDS = 5
 
 
 def seconds(work):
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    """Return how long some work takes, without a collection of garbage that others left."""
+    gc.collect()
+    gc.disable()
+    try:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+    finally:
+        gc.enable()
 
 
 def median_ratio(name, work, bare, *, before=lambda: None, rounds=ROUNDS):
