@@ -178,6 +178,12 @@ def page_context(model_admin, request, obj):
     return context
 
 
+def waiting_context(model_admin, request, obj):
+    """Return what a page for reading shows of a draft, which waits until the document is free."""
+    draft = of(model_admin.model, obj.pk, request.user)
+    return {"edit_lock_draft": _offer(model_admin, obj, draft, restored=False)} if draft else {}
+
+
 def _refused_context(model_admin, request, obj, refused):
     # The bar tells the refusal; an order to correct the mistakes below would mislead.
     context = {"errors": []}

@@ -45,9 +45,11 @@ class LockPage:
         lock = held_by_another(request, obj) if obj is not None and obj.pk else None
         if lock or (obj is not None and obj.pk and self.has_change_permission(request, obj)):
             context["edit_lock"] = self.lock_of_page(request, obj)
-            context |= drafts.page_context(self, request, obj)
             if lock:
+                context |= drafts.waiting_context(self, request, obj)
                 context["show_delete"] = False
+            else:
+                context |= drafts.page_context(self, request, obj)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def lock_of_page(self, request, obj):

@@ -421,3 +421,13 @@ def test_a_long_draft_costs_no_more_queries_than_the_page_without_it(mary, ali, 
     one = queries(restore=True)
     mary.keep(fields | typed)
     assert queries(restore=True) == one
+
+
+def test_who_reads_what_another_holds_is_told_of_the_own_draft(mary, ali, receipt):
+    mary.keep(mary.open() | {"description": "نوشتهٔ مریم"})
+    locks.acquire(ReceiptPermanent, receipt.pk, by=ali.user, version=1)
+
+    mary.open()
+
+    assert "پس از آزاد شدن سند می‌توانید آن را بازیابی کنید" in text_of(mary)
+    assert "?draft=restore" not in text_of(mary)
