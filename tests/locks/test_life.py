@@ -436,4 +436,4 @@ def test_a_lock_lives_as_its_model_does(clock, make_user):
 
 @pytest.mark.storm
 def test_a_lock_lives_long_as_its_model_does(clock, make_user):
-    live_on(clock, make_user, examples=200, steps=60)
+    live_on(clock, make_user, examples=100, steps=50)
