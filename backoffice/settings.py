@@ -207,6 +207,7 @@ LOGGING = {
     "loggers": {
         "urllib3": {"level": "INFO"},  # its DEBUG lines hold whole addresses
         "axes": {"level": "WARNING"},  # each login is in its own table
+        "fontTools": {"level": "WARNING"},  # else fifty lines for each ticket
         "django-q": {"level": "WARNING"},  # else two lines for each task, and more at each start
     },
 }
