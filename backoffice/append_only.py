@@ -1,13 +1,15 @@
 """Tables that nobody may change: rows come in, and no UPDATE or DELETE gets past the database.
 
-A migration calls ``protect``; ``opened`` is the one way past, for a pruning that records itself.
-SQLite drops the triggers without a word when a later migration rebuilds the table, so such a
-migration has to call ``protect`` again; ``is_protected`` is what the check after it asks.
+The model says ``is_append_only``, a migration calls ``protect``; ``opened`` is the one way past,
+for a pruning that records itself. SQLite drops the triggers without a word when a later migration
+rebuilds the table, so such a migration has to call ``protect`` again; ``is_protected`` is what the
+check after it asks.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.apps import apps
 from django.db import connection, transaction
 
 POSTGRESQL_FUNCTION = """
@@ -19,6 +21,15 @@ BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
 END $$ LANGUAGE plpgsql
 """
+
+
+def tables() -> list[str]:
+    """Return the tables that have to be protected."""
+    return [
+        model._meta.db_table
+        for model in apps.get_models()
+        if getattr(model, "is_append_only", False)
+    ]
 
 
 def protect(table: str) -> None:

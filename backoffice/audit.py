@@ -9,11 +9,12 @@ refuses UPDATE and DELETE; ``prune`` is the one way past, and records itself.
 """
 
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import connection, models
+from django.db.models.functions import Cast
 from django.utils import formats, translation
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -75,6 +76,8 @@ class LockEvent(models.Model):
     held_since = models.DateTimeField(_("held since"), null=True)
     ended_at = models.DateTimeField(_("run out at"), null=True)
     reason = models.CharField(_("reason"), max_length=300, blank=True)
+
+    is_append_only = True
 
     class Meta:
         verbose_name = _("lock event")
@@ -147,6 +150,29 @@ def _person(who: Person | None) -> Known:
 def record(*events: LockEvent) -> None:
     """Append events, in the caller's transaction where there is one."""
     LockEvent.objects.bulk_create(events, batch_size=500)
+
+
+def record_rows(rows: models.QuerySet[Any], **columns: Any) -> int:
+    """Append an event for each row of a queryset, in one statement; return how many.
+
+    ``columns`` are values, or SQL expressions over the row, for every column but the time.
+    """
+    known = {field.name: field for field in LockEvent._meta.concrete_fields}
+    fields = [known[name] for name in columns]
+    told = {
+        f"event_{field.name}": Cast(value, field)  # a bare NULL has no type
+        for field, value in zip(fields, map(_expression, columns.values()), strict=True)
+    }
+    sql, params = rows.order_by().annotate(**told).values_list(*told).query.sql_with_params()
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.attname) for field in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {quote(LockEvent._meta.db_table)} ({names}) {sql}", params)
+        return int(cursor.rowcount)
+
+
+def _expression(value: Any) -> Any:
+    return value if hasattr(value, "resolve_expression") else models.Value(value)
 
 
 def prune(

@@ -16,7 +16,6 @@ from django.utils.module_loading import import_string
 
 from backoffice import append_only
 from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin
-from backoffice.audit import LockEvent
 from backoffice.imports import LockAwareResource
 from backoffice.locks import EditableModel
 from backoffice.schedules import SCHEDULED_TASKS
@@ -254,23 +253,25 @@ def check_beats(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database)
-def check_log(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """A migration that rebuilds the log's table on SQLite drops its triggers without a word.
+def check_append_only(
+    app_configs: Any = None, databases: Any = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """A migration that rebuilds an append-only table on SQLite drops its triggers without a word.
 
     Asked by ``migrate`` and ``check --database default``; a warning, as the migration that mends
     it has to get past.
     """
-    table = LockEvent._meta.db_table
-    if "default" not in (databases or ()) or table not in connection.introspection.table_names():
+    if "default" not in (databases or ()):
         return []
-    if append_only.is_protected(table):
-        return []
+    existing = set(connection.introspection.table_names())
     return [
         Warning(
             f"Anybody can change the rows of {table}: its triggers are missing.",
             hint="Add a migration that calls backoffice.append_only.protect.",
             id="backoffice.W002",
         )
+        for table in append_only.tables()
+        if table in existing and not append_only.is_protected(table)
     ]
 
 

@@ -17,21 +17,51 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
-from django.db.models import F, Value
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    DateTimeField,
+    F,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Least
+from django.db.models.functions import Cast, Coalesce, Concat, Least, Left
+from django.db.models.lookups import LessThan
+from django.utils import translation
+from django.utils.translation import gettext as _t
 
 from backoffice import audit, clock
 from backoffice.audit import LockEvent
-from reservations.models import Event, Reservation, Seat, SeatQuerySet
+from reservations.models import (
+    Event,
+    Payment,
+    Reservation,
+    Seat,
+    SeatQuerySet,
+    State,
+    is_free,
+    is_live,
+    is_stale,
+    numbers_of,
+)
 from reservations.refusals import Refused
 
 WAIT = "3s"  # for another's row; then the answer is "try again", not a page that hangs
-BATCH = 500
+BATCH = 5000
+PATIENCE = "SELECT set_config('lock_timeout', %s, true)"
+# Two requests of one person would not see each other's holds, and both stay under the cap. What is
+# counted after this is counted by another statement: this one sees what was before its wait.
+ALONE = PATIENCE + ", pg_advisory_xact_lock(hashtextextended(%s, 0))"
 NO_HOLD = {
     "locked_until": None,
     "locked_by": None,
@@ -50,19 +80,18 @@ def hold(event: Event, seat_ids: Iterable[int], *, by: User, source: str = PAGE)
     the event takes no holds any more.
     """
     wanted = set(seat_ids)
-    with _attempt(event, by, source):
-        _keep_cap(event, by, len(wanted))
-        found = _locked(Seat.objects.filter(event=event, pk__in=wanted))
-        if len(found) != len(wanted):
+    with attempt(event, by, source, alone=f"seat holds {event.pk} {by.pk}"):
+        found = locked(Seat.objects.filter(event=event, pk__in=wanted).annotate(held=_held(by)))
+        if not found or len(found) != len(wanted):
             raise Refused("gone")
-        now = clock.database_now()
-        rows = Seat.objects.free().filter(pk__in=wanted)
+        held: int = found[0].held  # type: ignore[attr-defined] # annotated above
+        if held + len(found) > settings.SEAT_HOLDS_PER_USER:
+            raise Refused("cap")
+        event, now, hold_id = found[0].event, clock.database_now(), uuid.uuid4()
         until: Combinable = now + event.hold_time
         if event.cut_off:
-            rows = rows.alias(_now=now).filter(_now__lt=event.cut_off)
             until = Least(until, Value(event.cut_off))
-        hold_id = uuid.uuid4()
-        taken = rows.update(
+        taken = Seat.objects.filter(is_free(), _is_open(event), pk__in=wanted).update(
             status=Seat.Status.LOCKED,
             locked_until=until,
             locked_by=by,
@@ -74,9 +103,22 @@ def hold(event: Event, seat_ids: Iterable[int], *, by: User, source: str = PAGE)
             raise Refused.to_hold(wanted, hold_id)
         audit.record(
             *(ran_out(seat, source) for seat in found if seat.status == Seat.Status.LOCKED),
-            *(_event("taken", seat, source, by=by, holder=by) for seat in found),
+            *(event_of("taken", seat, source, by=by, holder=by) for seat in found),
         )
     return hold_id
+
+
+def _held(by: User) -> Coalesce:
+    """Return the SQL expression of how many seats of the event a person holds already."""
+    mine = Seat.objects.filter(is_live(), locked_by=by, event=OuterRef("event")).order_by()
+    return Coalesce(Subquery(mine.values("event").annotate(held=Count("pk")).values("held")), 0)
+
+
+def _is_open(event: Event) -> Q:
+    """Return the condition under which seats of an event may be taken."""
+    if not event.cut_off:
+        return Q()
+    return Q(LessThan(clock.database_now(), Value(event.cut_off, DateTimeField())))
 
 
 def extend(hold_id: uuid.UUID, *, by: User, source: str = PAGE) -> int:
@@ -85,8 +127,8 @@ def extend(hold_id: uuid.UUID, *, by: User, source: str = PAGE) -> int:
     Never beyond ``SEAT_HOLD_MAXIMUM_SECONDS`` after the taking, nor the event's cut-off. Raises
     ``Refused`` where the hold is no longer live, or can't grow any more.
     """
-    with _attempt(_hold(hold_id), by, source):
-        found = _locked(Seat.objects.filter(hold_id=hold_id, locked_by=by))
+    with attempt(_hold(hold_id), by, source):
+        found = locked(Seat.objects.filter(hold_id=hold_id, locked_by=by))
         if not found:
             raise Refused("lost")
         event = found[0].event
@@ -97,7 +139,7 @@ def extend(hold_id: uuid.UUID, *, by: User, source: str = PAGE) -> int:
         extended = live.filter(locked_until__lt=until).update(locked_until=until)
         if not extended:
             raise Refused("limit" if live.exists() else "ran_out")
-        audit.record(*(_event("extended", seat, source, by=by, holder=by) for seat in found))
+        audit.record(*(event_of("extended", seat, source, by=by, holder=by) for seat in found))
     return extended
 
 
@@ -109,17 +151,19 @@ def confirm(
     payment_method: str,
     customer: str = "",
     phone: str = "",
+    again: bool = False,
     source: str = PAGE,
 ) -> Reservation:
     """Sell held seats; return their ``Reservation``, the same one when asked again.
 
     ``seat_ids`` are the seats that the page showed: all of them are still held under ``hold_id``,
-    or ``Refused`` says what became of each.
+    or ``Refused`` says what became of each. ``again`` takes those that are free by now anew, in
+    the same UPDATE: somebody decided so, who was told that the time of the hold is over.
     """
     wanted = set(seat_ids)
-    with _attempt(_hold(hold_id), by, source):
-        found = _locked(Seat.objects.filter(pk__in=wanted).select_related("reservation"))
-        if not found or len(found) != len(wanted):
+    with attempt(_hold(hold_id), by, source):
+        found = locked(Seat.objects.filter(pk__in=wanted).select_related("reservation"))
+        if not found or len(found) != len(wanted) or len({seat.event_id for seat in found}) > 1:
             raise Refused("gone")
         done = found[0].reservation
         if (
@@ -132,23 +176,42 @@ def confirm(
             event=found[0].event,
             customer=customer,
             phone=phone,
+            seat_numbers=numbers_of(found),
             price=sum(seat.price for seat in found),
             payment_method=payment_method,
             cashier=by,
             cashier_name=audit.name_of(by)[:150],
             hold_id=hold_id,
         )
-        rows = Seat.objects.live().filter(pk__in=wanted, hold_id=hold_id, locked_by=by)
+        rows = Seat.objects.filter(_to_sell(hold_id, by, found[0].event, again), pk__in=wanted)
         sold = rows.update(status=Seat.Status.RESERVED, reservation=reservation, **NO_HOLD)
         if sold != len(found):
-            raise Refused.to_confirm(wanted, hold_id, reservation)
-        audit.record(
-            *(
-                _event("confirmed", seat, source, by=by, holder=by, reason=reservation.reference)
-                for seat in found
-            )
-        )
+            raise Refused.to_confirm(wanted, hold_id, reservation, again=again)
+        reservation.pay(Payment.Kind.SALE, reservation.price, payment_method, by=by)
+        audit.record(*_sold(found, hold_id, reservation, by, source))
     return reservation
+
+
+def _to_sell(hold_id: uuid.UUID, by: User, event: Event, again: bool) -> Q:
+    mine = is_live() & Q(hold_id=hold_id, locked_by=by)
+    return mine | (is_free() & _is_open(event)) if again else mine
+
+
+def _sold(
+    seats: list[Seat], hold_id: uuid.UUID, reservation: Reservation, by: User, source: str
+) -> Iterator[LockEvent]:
+    """Yield the events of a sale; where it took seats anew, of that too."""
+    for seat in seats:
+        if seat.hold_id != hold_id or seat.state != State.LOCKED:
+            if seat.status == Seat.Status.LOCKED:
+                yield ran_out(seat, source, by=by)
+            yield event_of("taken", seat, source, by=by, holder=by, reason=_held_again())
+        yield event_of("confirmed", seat, source, by=by, holder=by, reason=reservation.reference)
+
+
+def _held_again() -> str:
+    with translation.override(settings.LANGUAGE_CODE):  # staff read it, whoever sold
+        return _t("Held again and reserved")
 
 
 def release(
@@ -158,19 +221,30 @@ def release(
     mine = Seat.objects.filter(hold_id=hold_id, locked_by=by)
     if seat_ids is not None:
         mine = mine.filter(pk__in=set(seat_ids))
-    with _attempt(_hold(hold_id), by, source):
-        found = _locked(mine)
+    with attempt(_hold(hold_id), by, source):
+        found = locked(mine)
         given_back = mine.live().update(**AVAILABLE)
         if given_back:
             assert given_back == len(found), "the seats of a hold run out together"
-            audit.record(*(_event("given_back", seat, source, by=by, holder=by) for seat in found))
+            audit.record(
+                *(event_of("given_back", seat, source, by=by, holder=by) for seat in found)
+            )
     return given_back
+
+
+class Ended(NamedTuple):
+    """A hold that was ended, as it was before."""
+
+    pk: int
+    seat_number: str
+    event_name: str
+    holder: str  # the account's name, or the person's where the account is gone
 
 
 def release_expired(
     rows: SeatQuerySet | None = None, *, by: User | None = None, source: str = SCHEDULE
-) -> list[Seat]:
-    """Tidy up holds that ran out; return the seats that it really freed, as they were before.
+) -> list[Ended]:
+    """Tidy up holds that ran out; return those that it really ended.
 
     Safe to run many times at once: each leaves out the rows that another is at.
     """
@@ -180,8 +254,8 @@ def release_expired(
 
 def force_release(
     rows: SeatQuerySet, *, by: User | None, reason: str, source: str = BULK
-) -> list[Seat]:
-    """End the holds of a queryset, live or not; return the seats freed, as they were before.
+) -> list[Ended]:
+    """End the holds of a queryset, live or not; return those that it really ended.
 
     A queryset that names ``hold_id`` spares the seats that changed hands meanwhile.
     """
@@ -189,35 +263,63 @@ def force_release(
     return _end(rows, by=by, reason=reason, source=source)
 
 
-def _end(rows: SeatQuerySet, *, by: User | None, reason: str, source: str) -> list[Seat]:
-    ended: list[Seat] = []
+def _end(rows: SeatQuerySet, *, by: User | None, reason: str, source: str) -> list[Ended]:
+    ended: list[Ended] = []
     while True:
         with transaction.atomic():
-            chosen = rows.with_state().select_related("event", "locked_by").order_by("pk")
-            batch = list(chosen.select_for_update(of=("self",), skip_locked=True)[:BATCH])
-            changed = rows.filter(pk__in=[seat.pk for seat in batch]).update(**AVAILABLE)
-            assert changed == len(batch), "nobody else writes rows that are locked"
-            audit.record(
-                *(
-                    ran_out(seat, source, by=by)
-                    if seat.time_left is None
-                    else _event("forced", seat, source, by=by, reason=reason)
-                    for seat in batch
-                )
-            )
-        ended += batch
-        if len(batch) < BATCH:
+            chosen = rows.order_by("pk").select_for_update(skip_locked=True)
+            pks = list(chosen.values_list("pk", flat=True)[:BATCH])
+            if not pks:
+                return ended
+            batch = rows.filter(pk__in=pks)
+            # The UPDATE empties the holder, and no database of ours returns what it was before.
+            ended += map(Ended._make, batch.order_by("pk").values_list(*_ENDED))
+            told = audit.record_rows(batch, **_ending(by, reason, source))
+            changed = batch.update(**AVAILABLE)
+            assert changed == told == len(pks), "nobody else writes rows that are locked"
+        if len(pks) < BATCH:
             return ended
 
 
+_ENDED = (
+    "pk",
+    "seat_number",
+    "event__name",
+    Coalesce("locked_by__username", "locked_by_name"),
+)
+
+
+def _ending(by: User | None, reason: str, source: str) -> dict[str, object]:
+    """Return the columns of the event that tells of an ending, by force or by itself."""
+    live = is_live()
+    return {
+        "kind": LockEvent.Kind.SEAT,
+        "action": Case(When(live, then=Value("forced")), default=Value("ran_out")),
+        "source": source,
+        "target_model": Seat._meta.label,
+        "target_id": Cast("pk", CharField()),
+        "target_name": Left(Concat("seat_number", Value(" · "), "event__name"), 200),
+        "actor_id": by.pk if by else None,
+        "actor_name": audit.name_of(by)[:150],
+        "holder_id": F("locked_by_id"),
+        "holder_name": F("locked_by_name"),
+        "held_since": F("held_since"),
+        "ended_at": Case(When(is_stale(), then=F("locked_until")), output_field=DateTimeField()),
+        "reason": Case(When(live, then=Value(reason[:300])), default=Value("")),
+    }
+
+
 @contextmanager
-def _attempt(target: audit.Target, by: User, source: str) -> Iterator[None]:
-    """Run a transaction; a refusal is recorded after it was rolled back, and raised on."""
+def attempt(target: audit.Target, by: User, source: str, *, alone: str = "") -> Iterator[None]:
+    """Run a transaction; a refusal is recorded after it was rolled back, and raised on.
+
+    ``alone`` names what only one transaction at a time may do.
+    """
     try:
         with transaction.atomic():
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [WAIT])
+                    cursor.execute(ALONE if alone else PATIENCE, [WAIT, alone][: 1 + bool(alone)])
             yield
     except OperationalError as problem:
         if not _is_busy(problem):
@@ -241,29 +343,18 @@ def _is_busy(problem: OperationalError) -> bool:
     )
 
 
-def _keep_cap(event: Event, by: User, more: int) -> None:
-    """Refuse where the person would hold more seats of the event than one may."""
-    if connection.vendor == "postgresql":  # two requests of one person would not see each other
-        with connection.cursor() as cursor:
-            key = f"seat holds {event.pk} {by.pk}"
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
-    held = Seat.objects.live().filter(event=event, locked_by=by).count()
-    if held + more > settings.SEAT_HOLDS_PER_USER:
-        raise Refused("cap")
-
-
-def _locked(rows: SeatQuerySet) -> list[Seat]:
+def locked(rows: SeatQuerySet) -> list[Seat]:
     """Return the rows as they are now, and on PostgreSQL keep others from them until the commit."""
-    rows = rows.select_related("event").order_by("pk")
+    rows = rows.with_state().select_related("event").order_by("pk")
     return list(rows.select_for_update(of=("self",)))
 
 
 def ran_out(seat: Seat, source: str, by: User | None = None) -> LockEvent:
     """Return the event of a hold that ended by itself; whoever finds it records it."""
-    return _event("ran_out", seat, source, by=by, ended_at=seat.locked_until)
+    return event_of("ran_out", seat, source, by=by, ended_at=seat.locked_until)
 
 
-def _event(
+def event_of(
     action: str,
     seat: Seat,
     source: str,

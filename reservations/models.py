@@ -6,11 +6,15 @@ hold is live is asked here alone, of the database's clock: live means ``locked_u
 hold that ran out is a free seat at once, whatever its ``status`` still says.
 """
 
+import re
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
+from operator import attrgetter
 from typing import Self
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -18,11 +22,37 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from backoffice import clock
+from backoffice import audit, clock
 from backoffice.locks import EditableModel
 
 FILES = ("add", "change", "delete", "view", "import", "export")
 REFERENCE_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another by ear or eye
+
+
+DIGITS = re.compile(r"[0-9]+")
+
+
+def natural_key(text: str) -> str:
+    """Return what sorts texts with numbers in them as people count: A2 before A10."""
+    return DIGITS.sub(lambda digits: digits[0].zfill(6), text)
+
+
+class NaturalKeyField(models.CharField):
+    """The natural key of another column, kept beside it: neither database sorts so by itself."""
+
+    def __init__(self, *args, of, **kwargs):
+        self.of = of
+        super().__init__(*args, blank=True, editable=False, **kwargs)
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["blank"], kwargs["editable"]
+        return name, path, args, kwargs | {"of": self.of}
+
+    def pre_save(self, instance, add):
+        value = natural_key(getattr(instance, self.of))
+        setattr(instance, self.attname, value)
+        return value
 
 
 def make_reference():
@@ -73,7 +103,7 @@ class Event(EditableModel):
 
 
 class Reservation(models.Model):
-    """Seats that were sold together; made by ``holds.confirm`` alone."""
+    """Seats that were sold together; made by ``holds.confirm``, changed by ``sales`` alone."""
 
     class PaymentMethod(models.TextChoices):
         CASH = "cash", _("Cash")
@@ -87,6 +117,8 @@ class Reservation(models.Model):
     event = models.ForeignKey(Event, models.PROTECT, editable=False, verbose_name=_("event"))
     customer = models.CharField(_("customer"), max_length=200, blank=True)
     phone = models.CharField(_("phone"), max_length=30, blank=True)
+    # As last sold or moved: of a cancelled one no seat tells it any more.
+    seat_numbers = models.TextField(_("seats"), blank=True, editable=False)
     price = models.PositiveBigIntegerField(pgettext_lazy("seat", "price"), editable=False)
     payment_method = models.CharField(_("payment method"), max_length=10, choices=PaymentMethod)
     cashier = models.ForeignKey(
@@ -100,16 +132,81 @@ class Reservation(models.Model):
     cashier_name = models.CharField(_("cashier"), max_length=150, editable=False)
     hold_id = models.UUIDField(_("hold"), editable=False)
     created_at = models.DateTimeField(_("reserved at"), db_default=Now(), editable=False)
+    cancelled_at = models.DateTimeField(_("cancelled at"), null=True, editable=False)
+    cancelled_by_name = models.CharField(
+        _("cancelled by"), max_length=150, blank=True, editable=False
+    )
+    cancel_reason = models.CharField(
+        _("reason of the cancellation"), max_length=200, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
         ordering = ["-pk"]
         default_permissions = ("change", "view", "export")
+        permissions = [
+            ("cancel_reservation", _("Can cancel reservations")),
+            ("move_reservation", _("Can move reservations to other seats")),
+        ]
         indexes = [models.Index(fields=["phone"], name="reservation_phone")]
+        constraints = [
+            models.CheckConstraint(
+                name="reservation_cancelled",
+                condition=Q(cancelled_at__isnull=True, cancelled_by_name="", cancel_reason="")
+                | Q(~Q(cancelled_by_name=""), ~Q(cancel_reason=""), cancelled_at__isnull=False),
+            )
+        ]
 
     def __str__(self):
         return self.reference
+
+    def pay(self, kind: str, amount: int, method: str, *, by: User) -> "Payment":
+        """Record what was taken in for it, or with a negative amount given back."""
+        return self.payments.create(
+            kind=kind,
+            amount=amount,
+            method=method,
+            cashier_id=by.pk,
+            cashier_name=audit.name_of(by)[:150],
+        )
+
+
+class Payment(models.Model):
+    """What a cashier took in for a reservation, or gave back; the office moves no money itself.
+
+    People are kept as id and name without a foreign key: the table is append-only, and outlives
+    accounts.
+    """
+
+    class Kind(models.TextChoices):
+        SALE = "sale", _("Sale")
+        REFUND = "refund", _("Refund")
+        DIFFERENCE = "difference", _("Difference of a move")
+
+    at = models.DateTimeField(_("time"), db_default=Now(), editable=False)
+    reservation = models.ForeignKey(
+        Reservation, models.PROTECT, related_name="payments", verbose_name=_("reservation")
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    amount = models.BigIntegerField(
+        _("amount"), help_text=_("Negative where money was given back.")
+    )
+    method = models.CharField(_("payment method"), max_length=10, choices=Reservation.PaymentMethod)
+    cashier_id = models.BigIntegerField(_("id of the cashier"), null=True)
+    cashier_name = models.CharField(_("cashier"), max_length=150)
+
+    is_append_only = True
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ["-pk"]
+        default_permissions = ("view", "export")
+        indexes = [models.Index(fields=["at"], name="payment_at")]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} · {self.reservation}"
 
 
 class State(models.TextChoices):
@@ -135,6 +232,11 @@ def is_stale() -> Q:
 def is_free() -> Q:
     """Return the condition under which a seat may be taken."""
     return Q(status=Seat.Status.AVAILABLE, blocked=False) | is_stale()
+
+
+def numbers_of(seats: "Iterable[Seat]") -> str:
+    """Return the numbers of seats as a reservation keeps them."""
+    return ", ".join(seat.seat_number for seat in sorted(seats, key=attrgetter("natural_number")))
 
 
 class SeatQuerySet(models.QuerySet["Seat"]):
@@ -172,6 +274,7 @@ class Seat(models.Model):
 
     event = models.ForeignKey(Event, models.PROTECT, related_name="seats", verbose_name=_("event"))
     seat_number = models.CharField(_("seat number"), max_length=20)
+    natural_number = NaturalKeyField(of="seat_number", max_length=100)
     section = models.CharField(_("section"), max_length=60, blank=True)
     row = models.CharField(_("row"), max_length=10, blank=True)
     row_position = models.PositiveSmallIntegerField(
@@ -225,7 +328,7 @@ class Seat(models.Model):
     class Meta:
         verbose_name = _("seat")
         verbose_name_plural = _("seats")
-        ordering = ["event", "row_position", "position", "seat_number"]
+        ordering = ["event", "row_position", "position", "natural_number"]
         default_permissions = FILES
         permissions = [
             ("hold_seat", _("Can hold and reserve seats")),

@@ -13,38 +13,49 @@ from backoffice import audit
 from backoffice.audit import LockEvent
 from reservations.models import Reservation, Seat, State
 
+ENDINGS = (LockEvent.Action.GIVEN_BACK, LockEvent.Action.RAN_OUT, LockEvent.Action.FORCED)
+
 
 class Refused(Exception):
     """Seats were not given.
 
-    ``reason`` is one of ``in_the_way`` (``seats`` has every seat that is, with its state),
-    ``lost`` (the hold was ended, or is somebody else's), ``ran_out``, ``limit`` (it can't be
-    extended any more), ``cap``, ``closed`` (the cut-off has passed), ``gone`` (no such seat) and
-    ``busy`` (others keep the rows locked).
+    ``reason`` is one of ``in_the_way`` and ``not_moved`` (``seats`` has every seat that is, with
+    its state), ``lost`` (the hold was ended, or is somebody else's), ``ran_out``, ``limit`` (it
+    can't be extended any more), ``cap``, ``closed`` (the cut-off has passed), ``gone`` (no such
+    seat or reservation), ``cancelled``, ``not_theirs`` (seats that the reservation has no more),
+    ``uneven`` (other than as many seats as are given up) and ``busy`` (others keep the rows
+    locked). ``again`` tells that a refused sale would go through as a new taking.
     """
 
-    def __init__(self, reason: str, seats: Collection[Seat] = ()) -> None:
+    def __init__(self, reason: str, seats: Collection[Seat] = (), *, again: bool = False) -> None:
         self.reason = reason
         self.seats = seats
+        self.again = again
         super().__init__(reason)
 
     @classmethod
     def to_hold(cls, seat_ids: Iterable[int], hold_id: uuid.UUID) -> Self:
         """Return why ``hold_id`` did not get all its seats; asked before that is rolled back."""
-        free = (State.AVAILABLE, State.RUN_OUT)
-        seats = [
-            seat for seat in look(seat_ids) if seat.hold_id != hold_id and seat.state not in free
-        ]
+        seats = [seat for seat in look(seat_ids) if seat.hold_id != hold_id and not is_free(seat)]
         return cls("in_the_way" if seats else "closed", seats)
 
     @classmethod
     def to_confirm(
-        cls, seat_ids: Iterable[int], hold_id: uuid.UUID, reservation: Reservation
+        cls, seat_ids: Iterable[int], hold_id: uuid.UUID, reservation: Reservation, *, again: bool
     ) -> Self:
         """Return why seats of ``hold_id`` were not sold; asked before that is rolled back."""
         seats = [seat for seat in look(seat_ids) if seat.reservation_id != reservation.pk]
+        all_free = all(map(is_free, seats))
+        if again and all_free:
+            return cls("closed")
         mine = all(seat.hold_id == hold_id and seat.state == State.RUN_OUT for seat in seats)
-        return cls("ran_out" if mine else "lost", seats)
+        return cls("ran_out" if mine else "lost", with_endings(seats), again=all_free)
+
+    @classmethod
+    def to_move(cls, seat_ids: Iterable[int], reservation: Reservation) -> Self:
+        """Return why a reservation did not get all its seats; asked before that is rolled back."""
+        seats = [seat for seat in look(seat_ids) if seat.reservation_id != reservation.pk]
+        return cls("not_moved", [seat for seat in seats if not is_free(seat)])
 
     def __str__(self):
         return self.message
@@ -57,13 +68,17 @@ class Refused(Exception):
     def _summary(self):
         return {
             "in_the_way": _t("Nothing was held, because seats are in the way:"),
+            "not_moved": _t("Nothing was moved, because seats are in the way:"),
+            "cancelled": _t("This reservation was cancelled already."),
+            "not_theirs": _t("These seats do not belong to this reservation any more."),
+            "uneven": _t("Choose as many new seats as are given up."),
             "lost": _t("This hold is no longer yours."),
             "ran_out": _t("The time of your hold is over."),
             "limit": _t("This hold can't be extended any more."),
             "cap": _t("One person can hold at most %(count)s seats of an event.")
             % {"count": settings.SEAT_HOLDS_PER_USER},
             "closed": _t("The cut-off of this event has passed; its seats can't be held."),
-            "gone": _t("A seat that you chose does not exist any more."),
+            "gone": _t("What you chose does not exist any more."),
             "busy": _t("Others are at these seats right now; try again."),
         }[self.reason]
 
@@ -93,6 +108,21 @@ def look(seat_ids):
     return list(rows.select_related("event", "reservation"))
 
 
+def is_free(seat):
+    return seat.state in (State.AVAILABLE, State.RUN_OUT)
+
+
+def with_endings(seats):
+    """Return seats, those that are available with the event by which their last hold ended."""
+    free = {str(seat.pk): seat for seat in seats if seat.state == State.AVAILABLE}
+    rows = LockEvent.objects.filter(
+        target_model=Seat._meta.label, target_id__in=free, action__in=ENDINGS
+    )
+    for event in rows.order_by("pk"):
+        free[event.target_id].ending = event
+    return seats
+
+
 def holder_of(seat):
     if getattr(seat, "state", None) != State.LOCKED:
         return None
@@ -106,9 +136,23 @@ def in_words(seat):
         values |= {"holder": seat.locked_by_name, "seconds": round(seat.time_left.total_seconds())}
         return _t("Seat %(seat)s: with %(holder)s, %(seconds)s seconds left") % values
     if seat.state == State.RESERVED:
-        return _t("Seat %(seat)s is reserved.") % values
+        values |= {"reference": seat.reservation.reference}
+        return _t("Seat %(seat)s is reserved (%(reference)s).") % values
     if seat.state == State.BLOCKED:
         return _t("Seat %(seat)s is blocked: %(reason)s") % (values | {"reason": seat.block_reason})
     if seat.state == State.RUN_OUT:
         return _t("Seat %(seat)s: the time of the hold is over") % values
-    return _t("Seat %(seat)s is not on hold.") % values
+    return ended_in_words(seat, values)
+
+
+def ended_in_words(seat, values):
+    """Return how the last hold of an available seat came to its end, where that was looked up."""
+    ending = getattr(seat, "ending", None)
+    if ending is None:
+        return _t("Seat %(seat)s is not on hold.") % values
+    values |= {"actor": ending.actor_name, "reason": ending.reason}
+    if ending.action == LockEvent.Action.GIVEN_BACK:
+        return _t("Seat %(seat)s was given back by %(actor)s.") % values
+    if ending.action == LockEvent.Action.FORCED:
+        return _t("Seat %(seat)s was released by %(actor)s: %(reason)s") % values
+    return _t("Seat %(seat)s: the time of the hold is over") % values

@@ -50,13 +50,15 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def flush_past_append_only():
-    """Let a test with real transactions empty the log behind it, which its triggers forbid."""
-    table, flush = "backoffice_lockevent", TransactionTestCase._fixture_teardown
+    """Let a test with real transactions empty the logs behind it, which their triggers forbid."""
+    flush = TransactionTestCase._fixture_teardown
 
     def unprotected_flush(self):
-        append_only.unprotect(table)
+        for table in append_only.tables():
+            append_only.unprotect(table)
         flush(self)
-        append_only.protect(table)
+        for table in append_only.tables():
+            append_only.protect(table)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", unprotected_flush)

@@ -59,13 +59,13 @@ def test_a_protected_table_says_so(db):
 
 
 def test_a_check_of_the_database_misses_the_triggers(db):
-    before = checks.check_log(databases=["default"])
+    before = checks.check_append_only(databases=["default"])
 
     append_only.unprotect(TABLE)
 
     assert before == []
-    assert [fault.id for fault in checks.check_log(databases=["default"])] == ["backoffice.W002"]
-    assert checks.check_log() == []
+    assert [fault.id for fault in checks.check_append_only(databases=["default"])] == ["backoffice.W002"]
+    assert checks.check_append_only() == []
 
 
 def test_protecting_twice_is_protecting_once(event):

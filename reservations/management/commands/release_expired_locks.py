@@ -10,10 +10,9 @@ class Command(BaseCommand):
     def handle(self, **options):
         released = holds.release_expired(source=LockEvent.Source.COMMAND)
         for seat in released:
-            holder = seat.locked_by.get_username() if seat.locked_by else seat.locked_by_name
             self.stdout.write(
                 f"✅ Released lock on Seat {seat.seat_number} "
-                f"(Event: {seat.event.name}, was locked by {holder})"
+                f"(Event: {seat.event_name}, was locked by {seat.holder})"
             )
         if released:
             self.stdout.write(f"\n✅ Total locks released: {len(released)}")
