@@ -42,6 +42,8 @@ BOX_OFFICE = (
         "reservations.hold_seat",
         "reservations.release_expired_seat",
         "reservations.change_reservation",
+        "reservations.cancel_reservation",
+        "reservations.move_reservation",
     }
 )
 ORDER_DESK = (
@@ -57,6 +59,7 @@ SUPERVISE = (
     | BOX_OFFICE
     | ORDER_DESK
     | each("reservations", (*WRITE, *FILES), "event", "seat")
+    | each("reservations", (*READ, "export"), "payment")
     | each("orders", (*WRITE, *FILES), "product", "package", "tenant", "packagerouting")
     | each("orders", WRITE, "providerintegration")
     | each("backoffice", (*READ, "export"), "lockevent")

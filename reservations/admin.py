@@ -9,9 +9,9 @@ from backoffice.admin import EditLockAdminMixin, edit_lock_kind
 from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code, digits_shown
 from reservations import actions, holds, layout
-from reservations.forms import CustomerForm
-from reservations.models import Event, Reservation, Seat, State, is_live
-from reservations.resources import EventResource, ReservationResource, SeatResource
+from reservations.admin_sales import PaymentAdmin, ReservationAdmin
+from reservations.models import Event, Payment, Reservation, Seat, State, is_live
+from reservations.resources import EventResource, SeatResource
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -141,54 +141,8 @@ class SeatAdmin(SeatGuard, OfficeImportExportMixin, admin.ModelAdmin):
         return digits_shown(f"{minutes}:{seconds:02}")
 
 
-@admin.register(Reservation)
-class ReservationAdmin(OfficeImportExportMixin, admin.ModelAdmin):
-    form = CustomerForm
-    resource_classes = [ReservationResource]
-    list_display = (
-        "shown_reference",
-        "event",
-        "customer",
-        "shown_phone",
-        "price",
-        "payment_method",
-        "cashier_name",
-        "created_at",
-    )
-    list_filter = ("event", "payment_method", "created_at")
-    list_select_related = ("event",)
-    search_fields = ("reference", "customer", "phone")
-    readonly_fields = (
-        "reference",
-        "event",
-        "shown_seats",
-        "price",
-        "payment_method",
-        "cashier_name",
-        "created_at",
-    )
-    fields = ("customer", "phone", *readonly_fields)
-
-    @admin.display(description=_("reservation code"), ordering="reference")
-    def shown_reference(self, reservation):
-        return code(reservation.reference)
-
-    @admin.display(description=_("phone"), ordering="phone")
-    def shown_phone(self, reservation):
-        return code(reservation.phone)
-
-    @admin.display(description=_("seats"))
-    def shown_seats(self, reservation):
-        return code(", ".join(seat.seat_number for seat in reservation.seats.all()))
-
-    def has_add_permission(self, request):
-        return False  # a sale begins with a hold
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def has_import_permission(self, request):
-        return False
+admin.site.register(Reservation, ReservationAdmin)
+admin.site.register(Payment, PaymentAdmin)
 
 
 def seat_holds():

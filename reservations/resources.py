@@ -1,7 +1,10 @@
 """Events and seats in files. What a file says never touches who has a seat."""
 
+from django.utils.translation import gettext_lazy as _
+from import_export import fields
+
 from backoffice.imports import LockAwareResource, OfficeResource
-from reservations.models import Event, Reservation, Seat
+from reservations.models import Event, Payment, Reservation, Seat
 
 LAYOUT = ("section", "row", "row_position", "position", "price", "accessible")
 
@@ -36,10 +39,23 @@ class ReservationResource(OfficeResource):
         fields = (
             "reference",
             "event",
+            "seat_numbers",
             "customer",
             "phone",
             "price",
             "payment_method",
             "cashier_name",
             "created_at",
+            "cancelled_at",
+            "cancelled_by_name",
+            "cancel_reason",
         )
+
+
+class PaymentResource(OfficeResource):
+    reservation = fields.Field("reservation__reference", _("reservation code"), readonly=True)
+
+    class Meta(OfficeResource.Meta):
+        model = Payment
+        import_id_fields = ("at",)  # the library asks for a key; nothing is imported
+        fields = ("at", "reservation", "kind", "amount", "method", "cashier_name")

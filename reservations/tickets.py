@@ -8,7 +8,6 @@ from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 
-import backoffice
 import segno
 import uharfbuzz
 from django.conf import settings
@@ -21,6 +20,7 @@ from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.fonts import HarfBuzzFont, TTFFont
 
+import backoffice
 from backoffice.persian import digits_shown, jalali_words
 from reservations.models import Reservation
 
@@ -131,14 +131,13 @@ class Ticket(FPDF):
     def _draw_foot(self, reservation):
         left, width = STUB + EDGE, WIDTH - STUB - 2 * EDGE - 4
         if reservation.customer:
-            customer = f"{_t('customer')}: {reservation.customer}"
-            self._write(customer, left + 64, 86.5, width - 64, 8, size=12, lines=2, bold=True)
-        printed = formats.date_format(localtime(), "DATETIME_FORMAT").strip("\u2066\u2069")
-        for top, text in (
-            (86.5, f"{_t('cashier')}: {reservation.cashier_name}"),
-            (90.7, f"{_t('printed at')}: {printed}"),
-        ):
-            self._write(text, left, top, 60, 4, size=8, align="L", ink=GREY)
+            label = _t("customer")
+            area = (left + 64, 86.5, width - 64, 8)
+            self._write(f"{label}: {reservation.customer}", *area, size=12, lines=2, bold=True)
+        small = {"size": 8, "align": "L", "ink": GREY}
+        cashier, printed = _t("cashier"), _t("printed at")
+        self._write(f"{cashier}: {reservation.cashier_name}", left, 86.5, 60, 4, **small)
+        self._write(f"{printed}: {in_figures(localtime())}", left, 90.7, 60, 4, **small)
 
     def _draw_stub(self, reservation, seat):
         self.set_draw_color(*GREY)
@@ -151,8 +150,7 @@ class Ticket(FPDF):
         code = {"align": "C", "bold": True}
         self._write(reservation.reference, left, 43, width, 9, size=19, **code)
         self._write(reservation.event.name, left, 54, width, 11, size=11, lines=2, align="C")
-        starts_at = localtime(reservation.event.starts_at)
-        day = formats.date_format(starts_at, "DATETIME_FORMAT").strip("\u2066\u2069")
+        day = in_figures(localtime(reservation.event.starts_at))
         self._write(day, left, 65.5, width, 5, size=10, **code)
         self._box(left, 73, width, 20, NAVY, corner=2.5)
         place = " · ".join(filter(None, (seat.section, seat.row)))
@@ -229,6 +227,11 @@ class Ticket(FPDF):
         while line and self.get_string_width(line + ELLIPSIS) > width:
             line = line[:-1]
         return line + ELLIPSIS
+
+
+def in_figures(instant):
+    """Return an instant as tables show it, without the signs that keep it apart from words."""
+    return formats.date_format(instant, "DATETIME_FORMAT").strip("\u2066\u2069")
 
 
 def price_of(reservation, seat):

@@ -29,6 +29,7 @@ master-data                 l....e  lacdie  ......  ......  lacdie  l....e
 reservations.event          ......  ......  l.....  ......  lacdie  l....e
 reservations.seat           ......  ......  l....e  ......  lacdie  l....e
 reservations.reservation    ......  ......  l.c..e  ......  l.c..e  l....e
+reservations.payment        ......  ......  ......  ......  l....e  l....e
 orders.tenant               ......  ......  ......  l.....  lacdie  l....e
 orders.product              ......  ......  ......  l.....  lacdie  l....e
 orders.package              ......  ......  ......  l.....  lacdie  l....e
