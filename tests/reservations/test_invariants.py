@@ -1,7 +1,7 @@
 """The invariants I1 to I13, and which tests show them; here are the bounds of time and the sweep.
 
-I1   one live owner        test_races: one of many gets a seat; test_storm: ten of fifty
-I2   none confirmed late   here: at the bound; test_races: a sale that waited; test_clocks
+I1   one live owner        test_races: one of fifty gets a seat; test_storm: ten of fifty
+I2   none confirmed late   here: at the bound; test_races: a sale that waited
 I3   run out, so takeable  here: at the bound; test_holds: a run-out hold can be taken at once
 I4   the cleaner spares    test_interleavings: cleaner and sale, stopped at each step
 I5   an old token is void  test_holds: after a takeover; test_interleavings; test_life
@@ -11,7 +11,7 @@ I8   nobody over the cap   test_races: many requests of one person; test_life
 I9   spans within bounds   here: no failure extends; test_life
 I10  the log is the table  two replays, ``invariants.replay`` and the seat's own page; test_life
 I11  cleaners share        test_crashes: two and five processes print each seat once
-I12  kill -9               test_crashes: in a sale, between hold and sale, in the cleaner
+I12  kill -9               test_crashes: at each step of sale, hold, cleaner, cancelling, move
 I13  the map hides nothing test_seatmap and test_storm: a changed seat, and time alone
 
 ``test_life`` does anything in any order beside a model, ``test_storm`` does it over HTTP; both ask

@@ -3,38 +3,31 @@
 Whatever happens, a seat has one owner, a group comes whole, and the log tells what the table says.
 """
 
-import contextlib
-import os
-import random
-import signal
-import subprocess
-import sys
 import threading
 import time
-import uuid
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils import timezone
 
 from backoffice.audit import LockEvent
 from reservations import holds
-from reservations.models import Reservation, Seat
+from reservations.models import Event, Reservation, Seat
 from reservations.refusals import Refused
+from tests.reservations import invariants
 from tests.reservations.factories import claim_of, let_run_out, make_event, sell
 from tests.reservations.pages import act, said
+from tests.reservations.stopping import Work
 from tests.threads import at_once
 
-WORKERS = 12
+WORKERS, CROWD = 12, 50
 
 
 @pytest.fixture
 def people(transactional_db):
-    return [get_user_model().objects.create_user(f"user{n}") for n in range(WORKERS)]
+    return [get_user_model().objects.create_user(f"user{n}") for n in range(CROWD)]
 
 
 def winners(results):
@@ -49,19 +42,20 @@ def winners(results):
 
 
 @pytest.mark.parametrize("state", ["fresh", "run out"])
-def test_one_of_many_gets_a_seat(people, state):
+def test_one_of_fifty_gets_a_seat(people, state):
     event = make_event(seats=1)
     seat = event.seats.get()
     if state == "run out":
         holds.hold(event, [seat.pk], by=people[0])
         let_run_out()
 
-    results = at_once(lambda n: holds.hold(event, [seat.pk], by=people[n]), WORKERS)
+    results = at_once(lambda n: holds.hold(event, [seat.pk], by=people[n]), CROWD)
 
     [hold_id] = winners(results)
     claim = claim_of(seat)
     assert (claim["hold_id"], claim["locked_by"]) == (hold_id, people[results.index(hold_id)].pk)
-    assert LockEvent.objects.filter(action="refused").count() == WORKERS - 1
+    assert LockEvent.objects.filter(action="refused").count() == CROWD - 1
+    invariants.check()
 
 
 def test_control_reading_before_writing_gives_a_seat_to_several(people):
@@ -94,6 +88,7 @@ def test_overlapping_groups_in_opposite_orders_come_whole_or_not_at_all(people):
         hold_ids
     )
     assert event.seats.live().count() == 3 * len(hold_ids)
+    invariants.check()
 
 
 def test_control_seat_by_seat_a_group_crumbles(people):
@@ -112,6 +107,54 @@ def test_control_seat_by_seat_a_group_crumbles(people):
     assert event.seats.live().count() == 2
 
 
+# Seats of one event
+
+
+@pytest.fixture
+def one_kept_open(people):
+    """Return a function that lets two hold a seat each, the first keeping its transaction open.
+
+    It returns whether the second was through before the first let go.
+    """
+
+    def race(before_holding=lambda event: None):
+        event = make_event(seats=2)
+        pks = [seat.pk for seat in event.seats.all()]
+        has_held, let_go = threading.Event(), threading.Event()
+
+        def hold(n):
+            with transaction.atomic():
+                before_holding(event)
+                holds.hold(event, [pks[n]], by=people[n])
+                if n == 0:
+                    has_held.set()
+                    assert let_go.wait(10)
+
+        first = Work(lambda: hold(0))
+        assert has_held.wait(10)
+        second = Work(lambda: hold(1))
+        second.join(1)
+        was_through = not second.is_alive()
+        let_go.set()
+        for work in (first, second):
+            work.join()
+            assert work.result is None
+        invariants.check()
+        return was_through
+
+    return race
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one writer")
+def test_holds_on_other_seats_of_an_event_do_not_wait_for_each_other(one_kept_open):
+    assert one_kept_open()
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one writer")
+def test_control_with_one_lock_an_event_holds_on_other_seats_wait(one_kept_open):
+    assert not one_kept_open(lambda event: Event.objects.select_for_update().get(pk=event.pk))
+
+
 # The cap
 
 
@@ -124,6 +167,7 @@ def test_many_requests_of_one_person_stay_under_the_cap(people, settings):
 
     assert len(won) == 3
     assert event.seats.live().count() == 3
+    invariants.check()
 
 
 def test_control_counting_outside_the_transaction_overruns_the_cap(people):
@@ -175,6 +219,7 @@ def test_a_sale_that_waited_past_the_end_is_refused(people, seat_locked_past_its
 
     assert refused.value.reason == "ran_out"
     assert not Reservation.objects.exists()
+    invariants.check()
 
 
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite judges time after its wait")
@@ -238,6 +283,7 @@ def test_the_cleaner_does_not_free_a_seat_that_is_being_sold(people, clock):
     assert at_once(work, 2) == [None, None]
     assert released == []
     assert claim_of(seat)["status"] == "reserved"
+    invariants.check()
 
 
 def test_control_a_cleaner_without_the_guard_frees_a_sold_seat(people):
@@ -249,6 +295,7 @@ def test_control_a_cleaner_without_the_guard_frees_a_sold_seat(people):
     Seat.objects.filter(pk=read_before.pk).update(reservation=None, **holds.AVAILABLE)
 
     assert Reservation.objects.get().seats.count() == 0
+    assert invariants.broken()
 
 
 def test_five_cleaners_at_once_share_the_work(people, monkeypatch):
@@ -262,6 +309,7 @@ def test_five_cleaners_at_once_share_the_work(people, monkeypatch):
     freed = [seat.pk for result in results for seat in result]
     assert len(freed) == len(set(freed)) == event.seats.filter(status="available").count() == 40
     assert LockEvent.objects.filter(action="ran_out").count() == 40
+    invariants.check()
 
 
 def test_control_cleaners_that_read_first_all_claim_the_same_seats(people):
@@ -277,100 +325,3 @@ def test_control_cleaners_that_read_first_all_claim_the_same_seats(people):
         return stale
 
     assert sum(len(result) for result in at_once(clean_naively, 5)) > 4
-
-
-# A crash
-
-
-def address_of_test_database():
-    values = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{values['NAME']}"
-    return "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**values)
-
-
-def test_a_killed_sale_leaves_the_hold_as_it_was(people):
-    event = make_event(seats=1)
-    seat = event.seats.get()
-    hold_id = holds.hold(event, [seat.pk], by=people[0])
-    before = claim_of(seat)
-    script = (
-        "import os, signal, uuid, django; django.setup()\n"
-        "from django.contrib.auth import get_user_model\n"
-        "from django.db import transaction\n"
-        "from reservations import holds\n"
-        f"by = get_user_model().objects.get(pk={people[0].pk})\n"
-        "with transaction.atomic():\n"
-        f"    holds.confirm(uuid.UUID('{hold_id}'), [{seat.pk}], by=by, payment_method='cash')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-
-    killed = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(django_settings.BASE_DIR),
-        env=os.environ
-        | {
-            "DATABASE_URL": address_of_test_database(),
-            "DJANGO_SETTINGS_MODULE": "backoffice.settings",
-        },
-    )
-
-    assert killed.returncode == -signal.SIGKILL
-    assert claim_of(seat) == before
-    assert sell(hold_id, [seat], people[0]).seats.get() == seat
-
-
-# Anything, in any order
-
-
-def check_invariants(event):
-    """Whatever was done: whole claims, spans within bounds, and a log that tells the same."""
-    maximum = timedelta(seconds=django_settings.SEAT_HOLD_MAXIMUM_SECONDS)
-    for seat in event.seats.all():
-        last = (
-            LockEvent.objects.filter(kind="seat", target_id=str(seat.pk))
-            .exclude(action="refused")
-            .values_list("action", flat=True)
-            .first()
-        )
-        told = {"taken": "locked", "extended": "locked", "confirmed": "reserved"}
-        assert seat.status == told.get(last, "available"), (seat, last)
-        if seat.status == "locked":
-            assert seat.held_since <= seat.locked_until <= seat.held_since + maximum
-    sold = sum(reservation.seats.count() for reservation in Reservation.objects.all())
-    assert sold == event.seats.filter(status="reserved").count()
-
-
-def do_anything(chance, event, by, tokens):
-    """Do one thing that a person or the cluster might do just now."""
-    some, token = chance.sample(list(event.seats.all()), 2), chance.choice(tokens[-2:])
-    steps = {"hold": 6, "extend": 6, "sell": 3, "release": 3, "clean": 1, "force": 2}
-    [step] = chance.choices(list(steps), steps.values())
-    if step == "hold":
-        tokens.append(holds.hold(event, [seat.pk for seat in some], by=by))
-    elif step == "extend":
-        holds.extend(token, by=by)
-    elif step == "sell":
-        sell(token, event.seats.filter(hold_id=token)[:1] or some, by)
-    elif step == "release":
-        holds.release(token, by=by)
-    elif step == "clean":
-        holds.release_expired()
-    else:
-        holds.force_release(event.seats.filter(pk=some[0].pk), by=by, reason="x")
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_the_invariants_hold_after_every_step_of_a_random_life(make_user, clock, seed):
-    chance, event, now = random.Random(seed), make_event(seats=8), timezone.now()
-    users, tokens = [make_user("a")] * 3 + [make_user("b")], [uuid.uuid4()]
-
-    for _step in range(80):
-        now += timedelta(seconds=chance.choice([1, 20, 150]))
-        clock(now)
-        with contextlib.suppress(Refused):
-            do_anything(chance, event, chance.choice(users), tokens)
-        check_invariants(event)
-
-    done = set(LockEvent.objects.values_list("action", flat=True))
-    assert "taken" in done and len(done) >= 5  # else nothing was shown
