@@ -61,3 +61,18 @@ def boss(client, supervisor):
     """Return the browser of somebody who may end holds of others."""
     client.force_login(supervisor)
     return client
+
+
+@pytest.fixture
+def give():
+    """Return a function that gives a person more rights over reservations."""
+    from django.contrib.auth.models import Permission
+
+    def give_rights(user, *codenames):
+        rights = Permission.objects.filter(
+            content_type__app_label="reservations", codename__in=codenames
+        )
+        assert rights.count() == len(codenames)
+        user.user_permissions.add(*rights)
+
+    return give_rights
