@@ -16,7 +16,7 @@ POSTGRESQL := VAR_DIR="$(TEST_DIR)" $(PYTHON) -m tests.postgresql
 PYTEST := $(PYTHON) -m pytest -q
 SUITE := -n 2 -m "not browser and not processes and not storm and not benchmark"
 
-.PHONY: pictures run run-dev backup restore test prove lint messages clean environment development
+.PHONY: processes-sqlite processes-postgresql pictures run run-dev backup restore test prove lint messages clean environment development
 
 run: environment
 	@exec $(MANAGE) run_office
@@ -44,18 +44,23 @@ test: lint
 	@$(SQLITE) $(PYTEST) tests/test_catalogue.py
 	@echo "== Suite on SQLite"
 	@$(SQLITE) $(PYTEST) $(SUITE)
-	@echo "== Real processes on SQLite"
-	@$(SQLITE) $(PYTEST) -m "processes and not browser"
 	@echo "== Suite on PostgreSQL"
 	@$(POSTGRESQL) $(PYTEST) $(SUITE)
-	@echo "== Real processes on PostgreSQL"
-	@$(POSTGRESQL) $(PYTEST) -m "processes and not browser"
+	@echo "== Real processes, on both databases side by side: they mostly wait"
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target processes-sqlite processes-postgresql
 	@echo "== Browser"
 	@$(SQLITE) $(PYTEST) -n 2 -m browser
 
+processes-sqlite:
+	@$(SQLITE) $(PYTEST) -m "processes and not browser"
+
+processes-postgresql:
+	@$(POSTGRESQL) $(PYTEST) -p no:cacheprovider -m "processes and not browser"
+
+# Figures of PostgreSQL are those of one whose commits wait for the disk.
 prove: development
 	@$(SQLITE) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
-	@$(POSTGRESQL) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
+	@DURABLE=yes $(POSTGRESQL) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
 
 pictures: development
 	@PICTURES="$(CURDIR)/docs/images" $(SQLITE) $(PYTEST) tests/browser/test_pictures.py

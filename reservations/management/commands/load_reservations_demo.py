@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 import reservations
 from backoffice.audit import LockEvent
 from backoffice.import_files import format_of
-from reservations import holds, layout
+from reservations import holds, layout, sales
 from reservations.models import Event
 from reservations.resources import EventResource, SeatResource
 
@@ -36,6 +36,9 @@ SOLD = {
         ("نرگس توکلی", "09190000110", "cash", "G12 G13 G14 G15"),
     ),
 }
+# What became of some of them: cancelled for a reason, moved from seats to seats.
+CANCELLED = {"concert-yalda": {"بهرام یزدانی": "تغییر برنامهٔ مشتری"}}
+MOVED = {"play-simorgh": {"الهام شریفی": ("A10 A11", "A12 A13")}}
 # Left on hold: they run out a few minutes after the office was started.
 HELD = {
     "concert-yalda": ("F11 F12 F13 F14", "H1 H2", "N12 N13"),
@@ -90,6 +93,10 @@ def populate(event, staff):
         by = next(staff)
         hold_id = holds.hold(event, seats(numbers), by=by, source=COMMAND)
         answers = {"customer": customer, "phone": phone, "payment_method": method}
-        holds.confirm(hold_id, seats(numbers), by=by, source=COMMAND, **answers)
+        sold = holds.confirm(hold_id, seats(numbers), by=by, source=COMMAND, **answers)
+        if reason := CANCELLED.get(event.code, {}).get(customer):
+            sales.cancel(sold.pk, by=by, reason=reason, source=COMMAND)
+        if move := MOVED.get(event.code, {}).get(customer):
+            sales.move(sold.pk, *map(seats, move), by=by, source=COMMAND)
     for numbers in HELD[event.code]:
         holds.hold(event, seats(numbers), by=next(staff), source=COMMAND)
