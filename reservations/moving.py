@@ -1,6 +1,6 @@
 """Which seats a reservation is to be moved from and to, as staff chose them on its page."""
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from django.utils.functional import cached_property
 
@@ -76,6 +76,8 @@ class Choice:
         rows = []
         for (section, row), group in groupby(self.seats, lambda seat: (seat.section, seat.row)):
             seats = list(group)
+            for before, seat in pairwise(seats):
+                seat.after_aisle = seat.position > before.position + 1
             free = [seat for seat in seats if seat.is_free]
             prices = {seat.price for seat in free}
             if free:

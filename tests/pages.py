@@ -1,6 +1,7 @@
 """Every page of the admin, rendered: what a new model or admin adds is in it on arrival."""
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
@@ -17,7 +18,9 @@ def fill_the_office():
     """Make a row or more of what staff work with."""
     inventory.make_receipt()
     inventory.make_stocktaking()
-    reservations.make_event(seats=3, name="کنسرت بهار")
+    event = reservations.make_event(seats=3, name="کنسرت بهار")
+    cashier = get_user_model().objects.create_user("cashier", first_name="نرگس")
+    reservations.make_sale(cashier, event=event, customer="سارا احمدی")
     integration = orders.make_integration(name="تأمین‌کنندهٔ نمونه")
     orders.make_order(orders.make_package(integration))
     orders.Tenant.objects.update(name="فروشگاه نمونه")

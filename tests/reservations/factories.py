@@ -79,3 +79,11 @@ def logged(**kwargs):
         (event.action, event.target_name.split(" ")[0], event.actor_name, event.holder_name)
         for event in LockEvent.objects.filter(**kwargs).order_by("pk")
     ]
+
+
+def make_sale(by, *, seats=1, event=None, payment_method="cash", **kwargs):
+    """Return a reservation of that many seats, the first free ones of the event."""
+    event = event or make_event(seats=seats)
+    pks = list(event.seats.free().values_list("pk", flat=True)[:seats])
+    hold_id = holds.hold(event, pks, by=by)
+    return holds.confirm(hold_id, pks, by=by, payment_method=payment_method, **kwargs)
