@@ -1,8 +1,9 @@
 """What each cashier took in and gave back on a day, by payment method."""
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db.models import Count, Sum
 from django.utils import timezone
@@ -94,7 +95,7 @@ def day(date: datetime.date, *, cashier_id: int | None = None) -> Day:
     return Day(date, _by_cashier(sums.annotate(count=Count("pk"), total=Sum("amount"))))
 
 
-def _by_cashier(sums: Iterable[dict]) -> list[Cashier]:
+def _by_cashier(sums: Iterable[Mapping[str, Any]]) -> list[Cashier]:
     """Return a row a cashier: one whose name was changed during the day is still one person."""
     found: dict[object, Cashier] = {}
     for row in sums:
