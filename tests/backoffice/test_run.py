@@ -33,7 +33,7 @@ def test_an_empty_office_opens_and_closes_without_leaving_a_process(make_office,
     assert office.stop(signal.SIGINT) == 0
 
 
-def test_a_second_run_changes_nothing_and_is_quick(make_office, empty_office):
+def test_a_second_run_changes_nothing(make_office, empty_office):
     office = make_office(copy_of=empty_office).start().wait_until_open()
     office.stop()
     count = (
@@ -43,9 +43,7 @@ def test_a_second_run_changes_nothing_and_is_quick(make_office, empty_office):
     )
     before = office.manage("shell", "-v0", "-c", count).stdout
     secrets, output = (office.folder / "secrets.env").read_text(), office.output
-    began = time.monotonic()
     office.start().wait_until_open()
-    assert time.monotonic() - began < 10
     assert office.manage("shell", "-v0", "-c", count).stdout == before
     assert (office.folder / "secrets.env").read_text() == secrets
     assert "password" not in office.output.removeprefix(output)
