@@ -95,8 +95,8 @@
       + `<div role="grid" aria-multiselectable="true" aria-label="${escape(word("hall"))}"`
       + ` aria-describedby="seat-map-help">${html.join("")}</div></div>`;
     cells = new Map([...hall.querySelectorAll(".seat")].map((cell) => [Number(cell.dataset.id), cell]));
-    requestAnimationFrame(() => setTimeout(() =>
-      performance.measure("seat-map-drawn", { start: "seat-map-begun" })));
+    hall.scrollLeft = (hall.scrollWidth - hall.clientWidth) / 2; // asks for the layout as well
+    performance.measure("seat-map-drawn", { start: "seat-map-begun" });
   };
 
   const update = (ids) => {

@@ -45,8 +45,9 @@
     show("bad", text, { lines: inTheWay.map((seat) => seat.text) });
   };
 
-  // Do something and say what came of it; return the answer where it was good.
-  const act = async (name, fields) => {
+  // Do something and say what came of it, aloud only where the map shows it well enough; return the
+  // answer where it was good.
+  const act = async (name, fields, isPlain = () => false) => {
     close();
     const answer = await live.act(name, fields);
     if (!answer) return null;
@@ -54,7 +55,8 @@
       showRefusal(answer.said);
       return null;
     }
-    if (answer.said.message) show("good", answer.said.message);
+    if (isPlain(answer.said)) seatMap.say(answer.said.message);
+    else show("good", answer.said.message);
     return answer.said;
   };
 
@@ -112,7 +114,7 @@
       show("bad", word("nothing-chosen"));
       return;
     }
-    const held = await act("hold", pairs(list));
+    const held = await act("hold", pairs(list), () => true);
     if (held) seatMap.tell("held", held);
   };
 
@@ -133,7 +135,7 @@
 
   const takeBest = async (count) => {
     const accessible = best.elements.accessible.checked ? [["accessible", "yes"]] : [];
-    const held = await act("best", [["count", count], ...accessible]);
+    const held = await act("best", [["count", count], ...accessible], (said) => said.adjacent);
     if (!held) return;
     best.reset();
     seatMap.tell("held", held);

@@ -158,7 +158,7 @@
   };
 
   const DEEDS = {
-    "extend": (hold) => panel.act("extend", [["hold_id", hold.id]]),
+    "extend": (hold) => panel.act("extend", [["hold_id", hold.id]], () => true),
     "give-back": giveBack,
     "sell": (hold) => open(hold, form(hold).hidden, true),
     "dismiss": remove,
