@@ -17,7 +17,10 @@ from django.utils.translation import ngettext
 from reservations import holds, layout
 from reservations.forms import OptionalReasonForm, ReasonForm, ReservationForm
 from reservations.models import Seat, State
-from reservations.refusals import Refused
+from reservations.refusals import Refused, in_words, look, with_endings
+
+MOST_AT_ONCE = 2_000
+MOST_NAMED = 50
 
 
 @admin.action(description=_("Hold"), permissions=["hold"])
@@ -90,7 +93,29 @@ def reserve(modeladmin, request, queryset):
     else:
         form = ReservationForm(request.POST)
         if form.is_valid():
-            return _confirm(modeladmin, request, seats, form.cleaned_data)
+            return _confirm(modeladmin, request, seats, form)
+    return _ask_to_reserve(modeladmin, request, seats, form)
+
+
+def _confirm(modeladmin, request, seats, form):
+    try:
+        reservation = holds.confirm(
+            form.cleaned_data["hold_id"],
+            [seat.pk for seat in seats],
+            by=request.user,
+            again="again" in request.POST,
+            **{name: form.cleaned_data[name] for name in ("customer", "phone", "payment_method")},
+        )
+    except Refused as refused:
+        say_refused(modeladmin, request, refused)
+        return (
+            _ask_to_reserve(modeladmin, request, seats, form, again=True) if refused.again else None
+        )
+    text = _t("Reserved. The code is %(reference)s.") % {"reference": reservation.reference}
+    return say(modeladmin, request, text)
+
+
+def _ask_to_reserve(modeladmin, request, seats, form, *, again=False):
     return ask(
         modeladmin,
         request,
@@ -98,31 +123,24 @@ def reserve(modeladmin, request, queryset):
         title=_t("Reserve"),
         groups=[(_t("Seats"), seats)],
         price=sum(seat.price for seat in seats),
+        again=again,
     )
-
-
-def _confirm(modeladmin, request, seats, answers):
-    try:
-        reservation = holds.confirm(
-            answers.pop("hold_id"), [seat.pk for seat in seats], by=request.user, **answers
-        )
-    except Refused as refused:
-        return say_refused(modeladmin, request, refused)
-    text = _t("Reserved. The code is %(reference)s.") % {"reference": reservation.reference}
-    return say(modeladmin, request, text)
 
 
 @admin.action(description=_("Release lock"), permissions=["release"])
 def release_lock(modeladmin, request, queryset):
     """End holds, after a page that shows whose, and asks why where they are live."""
-    seats = list(queryset.filter(status=Seat.Status.LOCKED))
-    shown = set(request.POST.getlist("hold_id"))
-    if "confirmed" in request.POST:
-        seats = [seat for seat in seats if str(seat.hold_id) in shown]
+    confirmed = "confirmed" in request.POST
+    held = queryset.filter(status=Seat.Status.LOCKED)
+    if confirmed:
+        shown = set(request.POST.getlist("hold_id"))
+        seats = [seat for seat in held if str(seat.hold_id) in shown]
+    else:
+        seats = list(held[:MOST_AT_ONCE])
     live = [seat for seat in seats if seat.state == State.LOCKED]
     stale = [seat for seat in seats if seat.state == State.RUN_OUT]
     form_class = ReasonForm if live else OptionalReasonForm
-    form = form_class(request.POST if "confirmed" in request.POST else None)
+    form = form_class(request.POST if confirmed else None)
     if form.is_valid():
         rows = Seat.objects.filter(
             pk__in=[seat.pk for seat in seats], hold_id__in={seat.hold_id for seat in seats}
@@ -130,7 +148,7 @@ def release_lock(modeladmin, request, queryset):
         reason = form.cleaned_data["reason"]
         released = holds.force_release(rows, by=request.user, reason=reason)
         return _tell_released(modeladmin, request, queryset, released)
-    if not seats and "confirmed" not in request.POST:
+    if not seats and not confirmed:
         return say(modeladmin, request, _t("None of these seats is on hold."), messages.WARNING)
     return ask(
         modeladmin,
@@ -143,15 +161,10 @@ def release_lock(modeladmin, request, queryset):
 
 
 def _tell_released(modeladmin, request, queryset, released):
-    done = {seat.pk for seat in released}
-    spared = [seat for seat in queryset.filter(status=Seat.Status.LOCKED) if seat.pk not in done]
     if released:
         names = ", ".join(seat.seat_number for seat in released)
         say(modeladmin, request, _t("Released: %(seats)s") % {"seats": names})
-    if spared:
-        names = ", ".join(f"{seat.seat_number} ({seat.locked_by_name})" for seat in spared)
-        text = _t("Left alone, because they changed hands meanwhile: %(seats)s") % {"seats": names}
-        say(modeladmin, request, text, messages.WARNING)
+    tell_left_alone(modeladmin, request, queryset, released)
 
 
 @admin.action(description=_("Clear run-out locks"), permissions=["clear"])
@@ -172,13 +185,14 @@ def clear_run_out(modeladmin, request, queryset):
 def block(modeladmin, request, queryset):
     """Take free seats off sale, after a page that asks why."""
     form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+    seats = list(queryset)
     if form.is_valid():
-        blocked = layout.block(chosen(queryset), by=request.user, **form.cleaned_data)
+        blocked = layout.block(chosen(seats), by=request.user, **form.cleaned_data)
         text = ngettext(
             "%(count)s seat was blocked.", "%(count)s seats were blocked.", len(blocked)
         )
-        return say_count(modeladmin, request, text, len(blocked))
-    seats = list(queryset)
+        say_count(modeladmin, request, text, len(blocked))
+        return tell_left_alone(modeladmin, request, seats, blocked)
     free = [seat for seat in seats if seat.state in (State.AVAILABLE, State.RUN_OUT)]
     return ask(
         modeladmin,
@@ -193,9 +207,12 @@ def block(modeladmin, request, queryset):
 @admin.action(description=_("Unblock"), permissions=["change"])
 def unblock(modeladmin, request, queryset):
     """Put blocked seats on sale again."""
-    count = len(layout.unblock(chosen(queryset), by=request.user))
+    seats = list(queryset)
+    unblocked = layout.unblock(chosen(seats), by=request.user)
+    count = len(unblocked)
     text = ngettext("%(count)s seat was unblocked.", "%(count)s seats were unblocked.", count)
     say_count(modeladmin, request, text, count)
+    tell_left_alone(modeladmin, request, seats, unblocked)
 
 
 def delete_all_or_none(modeladmin, request, queryset):
@@ -204,9 +221,9 @@ def delete_all_or_none(modeladmin, request, queryset):
         return delete_selected(modeladmin, request, queryset)
 
 
-def chosen(queryset):
+def chosen(seats):
     """Return the rows of a list's queryset, without the list's joins and columns."""
-    return Seat.objects.filter(pk__in=[seat.pk for seat in queryset])
+    return Seat.objects.filter(pk__in=[seat.pk for seat in seats])
 
 
 def own_holds(request, queryset):
@@ -225,6 +242,19 @@ def ask(modeladmin, request, form, **context):
     return TemplateResponse(request, "reservations/seat_action.html", context)
 
 
+def tell_left_alone(modeladmin, request, seats, done):
+    """Say of each chosen seat to which nothing was done what it is now."""
+    left = {seat.pk for seat in seats} - {seat.pk for seat in done}
+    if not left:
+        return
+    told = with_endings(look(sorted(left)[:MOST_NAMED]))
+    lines = [_t("Left alone:"), *map(in_words, told)]
+    more = len(left) - len(told)
+    if more:
+        lines.append(ngettext("and %(count)s more", "and %(count)s more", more) % {"count": more})
+    say_lines(modeladmin, request, lines, messages.WARNING)
+
+
 def say(modeladmin, request, text, level=messages.SUCCESS):
     modeladmin.message_user(request, text, level)
 
@@ -235,6 +265,9 @@ def say_count(modeladmin, request, text, count):
 
 
 def say_refused(modeladmin, request, refused):
-    lines = ((line,) for line in refused.message.splitlines())
-    text = format_html_join(mark_safe("<br>"), "{}", lines)
-    modeladmin.message_user(request, text, messages.ERROR)
+    say_lines(modeladmin, request, refused.message.splitlines(), messages.ERROR)
+
+
+def say_lines(modeladmin, request, lines, level):
+    text = format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines))
+    modeladmin.message_user(request, text, level)

@@ -8,7 +8,7 @@ from backoffice.audit import LockEvent
 from reservations import holds
 from reservations.models import Reservation
 from tests.forms import form_fields
-from tests.reservations.factories import claim_of, let_run_out, make_seat
+from tests.reservations.factories import claim_of, let_run_out, logged, make_seat, sell
 from tests.reservations.pages import act, said
 
 # Holding and selling
@@ -168,6 +168,35 @@ def test_a_seat_that_changed_hands_after_the_page_is_left_alone_and_named(
     assert claim_of(seats[0])["status"] == "available"
     assert claim_of(seats[1]) == before
     assert "علی کریمی" in said(response)
+
+
+def test_a_release_says_of_each_seat_what_became_of_it(boss, event, seats, holder, colleague):
+    shown = [holds.hold(event, [seat.pk for seat in seats], by=holder)]
+    holds.release(shown[0], by=holder, seat_ids=[seats[1].pk])
+    sold = sell(shown[0], seats[2:], holder)
+
+    told = said(release(boss, seats, shown, reason="مشتری رفت"))
+
+    lines = [line for line in told.splitlines() if "A" in line]
+    assert claim_of(seats[0])["status"] == "available"
+    assert claim_of(seats[2])["reservation"] == sold.pk
+    assert "A1" in told and "صندلی A2 را مریم رضایی پس داده است" in told, lines
+    assert f"صندلی A3 رزرو شده است ({sold.reference})" in told
+
+
+def test_a_sale_that_ran_out_is_offered_again_with_all_that_was_typed(page, event, seats, holder):
+    token = holds.hold(event, [seats[0].pk], by=holder)
+    let_run_out()
+    typed = {"hold_id": token, "payment_method": "cash", "customer": "نیما", "confirmed": "yes"}
+
+    response = act(page, "reserve", seats[:1], **typed)
+    assert response.context["form"]["customer"].value() == "نیما"
+    assert 'name="again"' in response.text
+    assert not Reservation.objects.exists()
+    act(page, "reserve", seats[:1], again="yes", **typed)
+
+    assert Reservation.objects.get().customer == "نیما"
+    assert [action for action, *_rest in logged()][-3:] == ["ran_out", "taken", "confirmed"]
 
 
 def test_garbage_for_a_token_ends_nothing(boss, event, seats, holder):
