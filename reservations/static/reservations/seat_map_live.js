@@ -129,7 +129,7 @@
     seatMap.root.setAttribute("aria-busy", "true");
     const answer = await send(name, fields);
     deeds += 1;
-    if (over.hidden) await refreshAll();
+    if (answer.ok || over.hidden) await refreshAll();
     seatMap.root.removeAttribute("aria-busy");
     isBusy = false;
     return answer;

@@ -97,7 +97,7 @@
 
   // Where what had the focus has gone, the hall takes it.
   const keepFocus = () => {
-    if (document.activeElement !== document.body) return;
+    if (document.activeElement !== document.body && document.activeElement.getClientRects().length) return;
     if (seatMap.root.dataset.view === "map") seatMap.hand.focus();
     else part("button[data-view=list]").focus();
   };

@@ -51,8 +51,21 @@
     return hold;
   };
 
+  const own = (seat, isAlone) => {
+    const item = document.createElement("li");
+    item.textContent = seat.number;
+    if (isAlone) return item;
+    const button = Object.assign(document.createElement("button"), { type: "button", value: seat.id, textContent: "×" });
+    button.setAttribute("aria-label", word("give-back-one", { seat: seat.number }));
+    item.append(button);
+    return item;
+  };
+
   const describe = (hold) => {
-    piece(hold, "h3").textContent = seats.numbers(hold.seats);
+    const numbers = seats.numbers(hold.seats);
+    if (hold.numbers === numbers) return; // what has the focus stays
+    hold.numbers = numbers;
+    piece(hold, ".seat-map-own").replaceChildren(...hold.seats.map((seat) => own(seat, hold.seats.length === 1)));
     piece(hold, "[data-text=count]").textContent = word("seats", { count: seatMap.number(hold.seats.length) });
     piece(hold, "[data-text=sum]").textContent = word("sum", { sum: seatMap.number(seats.price(hold.seats)) });
   };
@@ -95,7 +108,7 @@
     const mine = Map.groupBy([...seats.all.values()].filter((seat) => seat.hold), (seat) => seat.hold);
     for (const [id, list] of mine) {
       const hold = holds.get(id) ?? make(id, list, list[0].until);
-      const isPart = hold.isLive && list.length < hold.seats.length;
+      const isPart = hold.isLive && !hold.isBusy && list.length < hold.seats.length;
       Object.assign(hold, { seats: list, until: list[0].until, isLive: true });
       if (isPart) note(hold, word("ended-part"));
       else if (hold.card.classList.contains("is-over")) note(hold, "");
@@ -152,6 +165,14 @@
     document.getElementById("seat-map-answer").focus({ preventScroll: true });
   };
 
+  const giveBackOne = async (hold, seat) => {
+    hold.isBusy = true; // it knows why there is one less
+    await panel.act("give_back", [["hold_id", hold.id], ["seats", seat]], () => true);
+    hold.isBusy = false;
+    update();
+    panel.keepFocus();
+  };
+
   const giveBack = async (hold) => {
     const said = await act(hold, "give_back", []);
     if (said) panel.show("good", said.message);
@@ -168,7 +189,9 @@
 
   place.addEventListener("click", ({ target }) => {
     const hold = holdOf(target);
-    if (hold) DEEDS[target.closest("[data-do]")?.dataset.do]?.(hold);
+    if (!hold) return;
+    DEEDS[target.closest("[data-do]")?.dataset.do]?.(hold);
+    if (target.matches(".seat-map-own button")) giveBackOne(hold, target.value);
   });
   place.addEventListener("submit", (event) => {
     event.preventDefault();
