@@ -19,7 +19,7 @@ def fill_the_office():
     inventory.make_receipt()
     inventory.make_stocktaking()
     event = reservations.make_event(seats=3, name="کنسرت بهار")
-    cashier = get_user_model().objects.create_user("cashier", first_name="نرگس")
+    cashier = get_user_model().objects.create_user("shop", first_name="نرگس")
     reservations.make_sale(cashier, event=event, customer="سارا احمدی")
     integration = orders.make_integration(name="تأمین‌کنندهٔ نمونه")
     orders.make_order(orders.make_package(integration))
