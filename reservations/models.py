@@ -24,6 +24,7 @@ from django.utils.translation import pgettext_lazy
 
 from backoffice import audit, clock
 from backoffice.locks import EditableModel
+from backoffice.persian import to_ascii_digits
 
 FILES = ("add", "change", "delete", "view", "import", "export")
 REFERENCE_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another by ear or eye
@@ -34,7 +35,7 @@ DIGITS = re.compile(r"[0-9]+")
 
 def natural_key(text: str) -> str:
     """Return what sorts texts with numbers in them as people count: A2 before A10."""
-    return DIGITS.sub(lambda digits: digits[0].zfill(6), text)
+    return DIGITS.sub(lambda digits: digits[0].zfill(6), to_ascii_digits(text))
 
 
 class NaturalKeyField(models.CharField):
