@@ -111,18 +111,17 @@ class Ticket(FPDF):
 
     def _draw_place(self, seat):
         places = [
-            (_t("section"), seat.section, 2),
-            (_t("row"), seat.row, 1),
-            (_t("seat"), seat.seat_number, 1.3),
+            (_t("section"), seat.section, 2, PALE, GREY),
+            (_t("row"), seat.row, 1, PALE, GREY),
+            (_t("seat"), seat.seat_number, 1.3, GOLD, NAVY),
         ]
         places = [place for place in places if place[1]]
         room, gap = WIDTH - STUB - 2 * EDGE - 4, 3
-        unit = (room - gap * (len(places) - 1)) / sum(share for _label, _text, share in places)
+        unit = (room - gap * (len(places) - 1)) / sum(place[2] for place in places)
         right = WIDTH - EDGE - 4
-        for label, text, share in places:
-            width, mine = unit * share, text is seat.seat_number
-            self._box(right - width, 58, width, 26, GOLD if mine else PALE, corner=2.5)
-            ink = NAVY if mine else GREY
+        for label, text, share, colour, ink in places:
+            width = unit * share
+            self._box(right - width, 58, width, 26, colour, corner=2.5)
             self._write(label, right - width + 3, 60, width - 6, 4.5, size=9, ink=ink)
             area = (right - width + 3, 65, width - 6, 17)
             self._write(text, *area, size=38, lines=2, bold=True, align="C")

@@ -91,6 +91,10 @@ def test_a_whole_code_opens_its_reservation_however_it_is_typed(cashier, sale, t
     assert (answer.status_code, answer.url) == (302, address("change", sale))
 
 
+def test_a_code_sought_in_a_popup_opens_nothing_there(cashier, sale):
+    assert found(cashier.get(LIST, {"q": sale.reference, "_popup": "1"})) == {sale.pk}
+
+
 def test_part_of_a_code_narrows_the_list(cashier, sale, holder):
     make_sale(holder)
     Reservation.objects.filter(pk=sale.pk).update(reference="K7M2QX9R")
