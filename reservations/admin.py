@@ -10,6 +10,7 @@ from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code, digits_shown
 from reservations import actions, holds, layout
 from reservations.admin_sales import PaymentAdmin, ReservationAdmin
+from reservations.map_page import SeatMapPage
 from reservations.models import Event, Payment, Reservation, Seat, State, is_live
 from reservations.resources import EventResource, SeatResource
 
@@ -28,7 +29,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(EditLockAdminMixin, OfficeImportExportMixin, admin.ModelAdmin):
+class EventAdmin(EditLockAdminMixin, SeatMapPage, OfficeImportExportMixin, admin.ModelAdmin):
     resource_classes = [EventResource]
     list_display = ("name", "shown_code", "venue", "starts_at", "cut_off")
     list_filter = ("starts_at",)
