@@ -67,3 +67,20 @@ def test_the_first_page_and_both_sides_of_a_lock(visit, folder):
     assert "نگه‌داری صندلی‌ها" in supervisor.inner_text("#content")
     supervisor.screenshot(path=folder / "first-page.png")
     assert {path.name for path in folder.glob("*.png")} >= {"first-page.png", "lock-reader.png"}
+
+
+def test_the_live_map_of_a_concert(visit, folder):
+    colleague, seller = visit("supervisor"), visit("box_office")
+    for page in (colleague, seller):
+        page.goto("/admin/reservations/event/")
+        page.get_by_role("link", name="کنسرت شب یلدا").first.click()
+        page.goto(page.url.replace("change/", "map/"))
+    colleague.get_by_role("button", name="\u2068۳\u2069 صندلی").click()
+    colleague.wait_for_selector(".seat[data-state=mine]")
+
+    seller.get_by_role("button", name="\u2068۴\u2069 صندلی").click()
+    seller.get_by_label("مشتری").fill("سارا محمدی")
+
+    seller.locator(".seat[data-state=held]").first.wait_for()
+    assert seller.locator(".seat[data-state=mine]").count() >= 4
+    seller.screenshot(path=folder / "seat-map.png")

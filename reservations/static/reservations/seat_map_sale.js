@@ -161,7 +161,7 @@
     const said = await act(hold, "confirm", [...new FormData(form(hold)), ...numbers, ...again]);
     if (!said) return;
     const links = { ticket: said.ticket_url, reservation: said.reservation_url };
-    panel.show("good", `${word("reservation")} \u2066${said.reference}\u2069`, { lines: [said.message], links });
+    panel.show("good", `${word("reservation")} \u2066${said.reference}\u2069`, { links });
     document.getElementById("seat-map-answer").focus({ preventScroll: true });
   };
 
@@ -202,10 +202,11 @@
     for (const hold of holds.values()) open(hold, hold.id === id, true);
   };
   seatMap.on("held", (held) => {
-    if (!holds.has(held.hold_id)) { // taken, and the map could not be refreshed since
-      make(held.hold_id, seats.inOrder(new Set(held.seats)), seats.now() + held.seconds_left * 1000);
+    const id = seats.holdId(held.hold_id);
+    if (!holds.has(id)) { // taken, and the map could not be refreshed since
+      make(id, seats.inOrder(new Set(held.seats)), seats.now() + held.seconds_left * 1000);
     }
-    sellAlone(held.hold_id);
+    sellAlone(id);
   });
   seatMap.on("mine", (seat) => sellAlone(seat.hold));
 

@@ -24,8 +24,11 @@
   const isChoosable = (seat) =>
     seat.state === "free" || (seat.state === "blocked" && seatMap.settings.permissions.change);
 
+  // One database writes the id of a hold with dashes, another without.
+  const holdId = (text) => (text ?? "").replaceAll("-", "");
+
   const told = ([id, state, until, holder, note, hold]) => [id, {
-    state: state === "locked" ? (hold ? "mine" : "held") : state, until, holder, note, hold: hold || "",
+    state: state === "locked" ? (hold ? "mine" : "held") : state, until, holder, note, hold: holdId(hold),
   }];
 
   const differs = (seat, next) =>
@@ -90,7 +93,7 @@
   };
 
   seatMap.seats = {
-    all: seats, chosen, apply, choose, secondsLeft, shownState, isChoosable, inOrder, describe, counts, now,
+    all: seats, chosen, apply, choose, secondsLeft, shownState, isChoosable, inOrder, describe, counts, now, holdId,
     numbers: (list) => list.map((seat) => seat.number).join(", "),
     price: (list) => list.reduce((sum, seat) => sum + seat.price, 0),
   };
