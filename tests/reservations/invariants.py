@@ -157,6 +157,11 @@ def replay(log):
                 f"event {event.pk}: {event.target_name}, {state} with {name or 'nobody'}, "
                 f"was {event.action} by {event.actor_name or 'the office'}"
             )
+        if event.action == "ran_out" and event.ended_at > event.at:
+            problems.append(
+                f"event {event.pk}: {event.target_name} ran out at {event.ended_at}, "
+                f"and was taken from {event.holder_name} at {event.at}"
+            )
         if event.action == "taken":
             owner, name = event.actor_id, event.actor_name
         elif after != "held":

@@ -6,7 +6,8 @@ against the holder an instant after it, so that each believes to be in the right
 
 import threading
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -20,6 +21,7 @@ from tests.reservations import invariants
 from tests.reservations.factories import claim_of, make_event, sell
 from tests.reservations.stopping import at_each_step
 
+BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 INSTANT = timedelta(milliseconds=1)
 
 
@@ -42,7 +44,10 @@ def sees(monkeypatch):
     def at(instant, work):
         def seeing():
             of_thread.instant = instant
-            return work()
+            try:
+                return work()
+            finally:
+                of_thread.instant = None
 
         return seeing
 
@@ -52,11 +57,12 @@ def sees(monkeypatch):
 class Scene:
     """An event with a seat that is held by the first of two people, and one that is sold."""
 
-    def __init__(self, people):
+    def __init__(self, people, sees):
         self.holder, self.other = people
         self.event = make_event(seats=3)
         self.seat, self.sold, self.free = self.event.seats.all()
-        self.hold_id = holds.hold(self.event, [self.seat.pk], by=self.holder)
+        hold = partial(holds.hold, self.event, [self.seat.pk], by=self.holder)
+        self.hold_id = sees(BEGIN, hold)()
         self.end = claim_of(self.seat)["locked_until"]
         hold_id = holds.hold(self.event, [self.sold.pk], by=self.holder)
         self.sale = sell(hold_id, [self.sold], self.holder)
@@ -162,7 +168,7 @@ AGAINST = ["clean", "take", "sell_anew", "move_here", "block", "force"]
 @pytest.mark.parametrize("stopped", ["holder", "other"])
 def test_at_whatever_step_one_is_stopped_a_seat_goes_one_way(people, sees, stopped, mine, against):
     def make_scene():
-        scene = Scene(people)
+        scene = Scene(people, sees)
         works = [
             sees(scene.end - INSTANT, getattr(scene, mine)),
             sees(scene.end + INSTANT, getattr(scene, against)),
@@ -184,7 +190,7 @@ def test_at_whatever_step_one_is_stopped_a_seat_goes_one_way(people, sees, stopp
 @pytest.mark.parametrize("naive", ["clean_naively", "take_naively", "sell_naively"])
 def test_control_whoever_reads_first_and_writes_by_key_breaks_it(people, sees, naive):
     def make_scene():
-        scene = Scene(people)
+        scene = Scene(people, sees)
         before, after = scene.end - INSTANT, scene.end + INSTANT
         if naive == "sell_naively":
             return scene, sees(before, scene.sell_naively), sees(after, scene.clean)
@@ -198,9 +204,11 @@ def test_control_whoever_reads_first_and_writes_by_key_breaks_it(people, sees, n
 
 
 @pytest.mark.parametrize("first, second", [("cancel", "move_away"), ("move_away", "cancel")])
-def test_at_whatever_step_one_is_stopped_a_reservation_is_cancelled_once(people, first, second):
+def test_at_whatever_step_one_is_stopped_a_reservation_is_cancelled_once(
+    people, sees, first, second
+):
     def make_scene():
-        scene = Scene(people)
+        scene = Scene(people, sees)
         return scene, getattr(scene, first), getattr(scene, second)
 
     for scene, *results, steps in at_each_step(make_scene):
@@ -213,7 +221,7 @@ def test_at_whatever_step_one_is_stopped_a_reservation_is_cancelled_once(people,
 @pytest.mark.parametrize("work", ["cancel", "sell", "clean", "extend", "give_back", "force"])
 def test_at_whatever_step_one_is_stopped_the_same_again_does_nothing_twice(people, sees, work):
     def make_scene():
-        scene = Scene(people)
+        scene = Scene(people, sees)
         end = scene.end + INSTANT if work == "clean" else scene.end - INSTANT
         return scene, *[sees(end, getattr(scene, work))] * 2
 

@@ -32,7 +32,7 @@ from reservations.refusals import Refused
 from tests.reservations import invariants
 from tests.reservations.factories import claim_of, let_run_out, sell
 
-NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
 AROUND_THE_END = pytest.mark.parametrize(
     "offset, live",
@@ -281,6 +281,12 @@ def take_twice(event, sale):
     audit.record(holds.event_of("taken", first, "page", by=first.locked_by, holder=first.locked_by))
 
 
+def end_early(event, sale):
+    first = event.seats.get(seat_number="A1")
+    audit.record(holds.ran_out(first, "schedule"))
+    free_silently(event, sale)
+
+
 def free_silently(event, sale):
     event.seats.filter(seat_number="A1").update(**holds.AVAILABLE)
 
@@ -311,6 +317,7 @@ def take_over_silently(event, sale):
     "fault, told",
     [
         (take_twice, "held with مریم رضایی, was taken by مریم رضایی"),
+        (end_early, "and was taken from مریم رضایی at"),
         (free_silently, "by the log ('held'"),
         (take_over_silently, "by the log ('held'"),
         (take_over_silently, "is several"),
