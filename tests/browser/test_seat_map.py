@@ -150,6 +150,7 @@ def test_extending_and_giving_back(page, hall):
     press(page, "پس دادن صندلی \u2068A3\u2069")
     sees(page, "A3", "free")
     sees(page, "A1 A2", "mine")
+    assert not page.locator("#seat-map-answer").is_visible()
     let_run_out(seconds=-45)
     look_again(page)
     page.wait_for_selector(".seat-map-clock.is-soon")
@@ -211,8 +212,9 @@ def test_the_page_rests_while_nobody_looks_and_asks_ever_less_in_vain(page):
 
 
 def hide(page, is_hidden):
-    script = f"Object.defineProperty(document, 'hidden', {{value: {str(is_hidden).lower()}, configurable: true}})"
-    page.evaluate(script)
+    page.evaluate(
+        "value => Object.defineProperty(document, 'hidden', {value, configurable: true})", is_hidden
+    )
     look_again(page)
 
 

@@ -4,6 +4,7 @@
 (() => {
   const { seats, hall, hand, list, panel, sale, live } = seatMap;
   const TICK = 250;
+  const OF_THE_CHOICE = ["hold", "block", "unblock"]; // they tell themselves what became of it
 
   const redraw = (ids) => {
     hall.update(ids);
@@ -19,7 +20,7 @@
   });
   seatMap.on("state", ({ changed, lost }) => {
     redraw(changed);
-    if (lost.length) panel.showLost(lost);
+    if (lost.length && !OF_THE_CHOICE.includes(live.deed())) panel.showLost(lost);
     sale.update();
   });
 

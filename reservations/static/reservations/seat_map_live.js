@@ -122,16 +122,16 @@
 
   // Do one thing at a time; return the answer after the map shows what came of it, or null while
   // another is under way.
-  let isBusy = false;
+  let deed = "";
   const act = async (name, fields) => {
-    if (isBusy) return null;
-    isBusy = true;
+    if (deed) return null;
+    deed = name;
     seatMap.root.setAttribute("aria-busy", "true");
     const answer = await send(name, fields);
     deeds += 1;
     if (answer.ok || over.hidden) await refreshAll();
     seatMap.root.removeAttribute("aria-busy");
-    isBusy = false;
+    deed = "";
     return answer;
   };
 
@@ -147,5 +147,5 @@
     if (target.closest("[data-do=reload]")) location.reload();
   });
 
-  seatMap.live = { refresh, act };
+  seatMap.live = { refresh, act, deed: () => deed };
 })();

@@ -156,12 +156,13 @@
   };
 
   const sell = async (hold) => {
-    const numbers = hold.seats.map((seat) => ["seats", seat.id]);
+    const wanted = hold.seats.map((seat) => ["seats", seat.id]);
+    const sold = [`\u2066${seats.numbers(hold.seats)}\u2069`, word("sum", { sum: seatMap.number(seats.price(hold.seats)) })];
     const again = [["again", hold.isLive ? "" : "yes"]];
-    const said = await act(hold, "confirm", [...new FormData(form(hold)), ...numbers, ...again]);
+    const said = await act(hold, "confirm", [...new FormData(form(hold)), ...wanted, ...again]);
     if (!said) return;
     const links = { ticket: said.ticket_url, reservation: said.reservation_url };
-    panel.show("good", `${word("reservation")} \u2066${said.reference}\u2069`, { links });
+    panel.show("good", `${word("reservation")} \u2066${said.reference}\u2069`, { lines: [sold.join("، ")], links });
     document.getElementById("seat-map-answer").focus({ preventScroll: true });
   };
 
