@@ -7,6 +7,7 @@ with 409, its words, and every seat in the way.
 from functools import wraps
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
@@ -19,7 +20,7 @@ from django.utils.translation import ngettext
 from backoffice import json_api
 from backoffice.audit import LockEvent
 from backoffice.persian import digits_shown
-from reservations import holds, layout, refusals, seatmap
+from reservations import best_seats, holds, layout, refusals, seatmap
 from reservations.forms import ReasonForm, ReservationForm
 from reservations.models import Event, Seat
 from reservations.refusals import Refused
@@ -134,6 +135,23 @@ def hold(request, event):
     return held(holds.hold(event, wanted, by=request.user), wanted)
 
 
+@of_event("reservations.hold_seat")
+def best(request, event):
+    """Hold the best seats for a party."""
+    typed = request.POST.get("count", "")
+    most = settings.SEAT_HOLDS_PER_USER
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 6 and 1 <= int(typed) <= most):
+        raise Unreadable(_t("Ask for 1 to %(count)s seats.") % {"count": most})
+    taken, choice = best_seats.take(
+        event, int(typed), by=request.user, accessible=request.POST.get("accessible") == "yes"
+    )
+    said = held(taken, choice.seats) | {"adjacent": choice.adjacent}
+    if not choice.adjacent:
+        near = _t("So many are not free side by side; these are near one another.")
+        said["message"] += f" {near}"
+    return said
+
+
 def held(taken, seats):
     """Return what the page is told of a new hold."""
     seconds, until = left(taken)
@@ -236,5 +254,5 @@ def clear_run_out(request, event):
 
 ENDPOINTS = {
     view.__name__: view
-    for view in (state, hold, extend, confirm, give_back, block, unblock, clear_run_out)
+    for view in (state, hold, best, extend, confirm, give_back, block, unblock, clear_run_out)
 }

@@ -23,8 +23,9 @@ class Refused(Exception):
     its state), ``lost`` (the hold was ended, or is somebody else's), ``ran_out``, ``limit`` (it
     can't be extended any more), ``cap``, ``closed`` (the cut-off has passed), ``gone`` (no such
     seat or reservation), ``cancelled``, ``not_theirs`` (seats that the reservation has no more),
-    ``uneven`` (other than as many seats as are given up) and ``busy`` (others keep the rows
-    locked). ``again`` tells that a refused sale would go through as a new taking.
+    ``uneven`` (other than as many seats as are given up), ``few`` and ``no_accessible`` (of those
+    that were asked for, not enough are free) and ``busy`` (others keep the rows locked, or were
+    faster each time). ``again`` tells that a refused sale would go through as a new taking.
     """
 
     def __init__(self, reason: str, seats: Collection[Seat] = (), *, again: bool = False) -> None:
@@ -79,6 +80,8 @@ class Refused(Exception):
             % {"count": settings.SEAT_HOLDS_PER_USER},
             "closed": _t("The cut-off of this event has passed; its seats can't be held."),
             "gone": _t("What you chose does not exist any more."),
+            "few": _t("Not that many seats are free."),
+            "no_accessible": _t("No accessible seat is free."),
             "busy": _t("Others are at these seats right now; try again."),
         }[self.reason]
 
