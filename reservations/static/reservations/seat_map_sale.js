@@ -203,11 +203,10 @@
     for (const hold of holds.values()) open(hold, hold.id === id, true);
   };
   seatMap.on("held", (held) => {
-    const id = seats.holdId(held.hold_id);
-    if (!holds.has(id)) { // taken, and the map could not be refreshed since
-      make(id, seats.inOrder(new Set(held.seats)), seats.now() + held.seconds_left * 1000);
+    if (!holds.has(held.hold_id)) { // taken, and the map could not be refreshed since
+      make(held.hold_id, seats.inOrder(new Set(held.seats)), seats.now() + held.seconds_left * 1000);
     }
-    sellAlone(id);
+    sellAlone(held.hold_id);
   });
   seatMap.on("mine", (seat) => sellAlone(seat.hold));
 

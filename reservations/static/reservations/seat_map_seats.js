@@ -24,11 +24,8 @@
   const isChoosable = (seat) =>
     seat.state === "free" || (seat.state === "blocked" && seatMap.settings.permissions.change);
 
-  // One database writes the id of a hold with dashes, another without.
-  const holdId = (text) => (text ?? "").replaceAll("-", "");
-
   const told = ([id, state, until, holder, note, hold]) => [id, {
-    state: state === "locked" ? (hold ? "mine" : "held") : state, until, holder, note, hold: holdId(hold),
+    state: state === "locked" ? (hold ? "mine" : "held") : state, until, holder, note, hold: hold ?? "",
   }];
 
   const differs = (seat, next) =>
@@ -93,7 +90,7 @@
   };
 
   seatMap.seats = {
-    all: seats, chosen, apply, choose, secondsLeft, shownState, isChoosable, inOrder, describe, counts, now, holdId,
+    all: seats, chosen, apply, choose, secondsLeft, shownState, isChoosable, inOrder, describe, counts, now,
     numbers: (list) => list.map((seat) => seat.number).join(", "),
     price: (list) => list.reduce((sum, seat) => sum + seat.price, 0),
   };
