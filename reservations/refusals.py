@@ -9,9 +9,9 @@ from django.contrib.auth.models import User
 from django.utils import translation
 from django.utils.translation import gettext as _t
 
-from backoffice import audit
+from backoffice import audit, clock
 from backoffice.audit import LockEvent
-from reservations.models import Reservation, Seat, State
+from reservations.models import Event, Reservation, Seat, State
 
 ENDINGS = (LockEvent.Action.GIVEN_BACK, LockEvent.Action.RAN_OUT, LockEvent.Action.FORCED)
 
@@ -38,7 +38,11 @@ class Refused(Exception):
     def to_hold(cls, seat_ids: Iterable[int], hold_id: uuid.UUID) -> Self:
         """Return why ``hold_id`` did not get all its seats; asked before that is rolled back."""
         seats = [seat for seat in look(seat_ids) if seat.hold_id != hold_id and not is_free(seat)]
-        return cls("in_the_way" if seats else "closed", seats)
+        if seats:
+            return cls("in_the_way", seats)
+        over = Event.objects.filter(seats__in=seat_ids, cut_off__lte=clock.database_now())
+        # Where it is not, a seat was in the way a moment ago, and came free before it was named.
+        return cls("closed" if over.exists() else "busy")
 
     @classmethod
     def to_confirm(
