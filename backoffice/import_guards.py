@@ -29,13 +29,18 @@ class Unreadable(ValueError):
     """A file was refused; the text says why and what to do."""
 
 
-def check_upload(file):
-    """Return the kind of an uploaded file, xlsx or csv; refuse it by size, name and first bytes."""
+def check_size(file):
+    """Refuse an uploaded file that is larger than the office reads."""
     if file.size > settings.IMPORT_MAXIMUM_BYTES:
         raise Unreadable(
             _t("The file is too large: at most %(limit)s megabytes are accepted.")
             % {"limit": persian.digits_shown(f"{settings.IMPORT_MAXIMUM_BYTES / 1e6:g}")}
         )
+
+
+def check_upload(file):
+    """Return the kind of an uploaded file, xlsx or csv; refuse it by size, name and first bytes."""
+    check_size(file)
     start = file.read(8)
     file.seek(0)
     if not start:

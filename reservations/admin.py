@@ -12,6 +12,7 @@ from reservations import actions, holds, layout
 from reservations.admin_sales import PaymentAdmin, ReservationAdmin
 from reservations.map_page import SeatMapPage
 from reservations.models import Event, Payment, Reservation, Seat, State, is_live
+from reservations.plan_pages import PlanPages
 from reservations.resources import EventResource, SeatResource
 
 
@@ -29,7 +30,9 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(EditLockAdminMixin, SeatMapPage, OfficeImportExportMixin, admin.ModelAdmin):
+class EventAdmin(
+    EditLockAdminMixin, SeatMapPage, PlanPages, OfficeImportExportMixin, admin.ModelAdmin
+):
     resource_classes = [EventResource]
     list_display = ("name", "shown_code", "venue", "starts_at", "cut_off")
     list_filter = ("starts_at",)
@@ -124,7 +127,7 @@ class SeatAdmin(SeatGuard, OfficeImportExportMixin, admin.ModelAdmin):
     def get_readonly_fields(self, request, obj=None):
         return ("event", "seat_number", *self.claim_fields) if obj else ()
 
-    @admin.display(description=_("seat number"), ordering="position")
+    @admin.display(description=_("seat number"), ordering="natural_number")
     def shown_number(self, seat):
         return code(seat.seat_number)
 

@@ -32,6 +32,15 @@ class SeatResource(OfficeResource):
             instance.save(update_fields=LAYOUT)
 
 
+class PlanResource(OfficeResource):
+    """The columns of a plan, whose seats are all of one event."""
+
+    class Meta(OfficeResource.Meta):
+        model = Seat
+        import_id_fields = ("seat_number",)
+        fields = ("seat_number", *LAYOUT)
+
+
 class ReservationResource(OfficeResource):
     class Meta(OfficeResource.Meta):
         model = Reservation
