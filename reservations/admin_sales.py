@@ -110,6 +110,10 @@ class ReservationAdmin(SalePages, OfficeImportExportMixin, admin.ModelAdmin):
         )
         return format_html_join("", "<div>{} · {} · {} · {} · <bdi>{}</bdi></div>", rows)
 
+    def save_model(self, request, obj, form, change):
+        # Whole, it would bring back what was cancelled or moved since the form read it.
+        obj.save(update_fields=form.changed_data)
+
     def has_add_permission(self, request):
         return False  # a sale begins with a hold
 

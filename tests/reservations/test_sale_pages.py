@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from backoffice.audit import LockEvent
 from reservations import holds, sales
+from reservations.admin_sales import ReservationAdmin
 from reservations.models import Reservation
 from tests import latin
 from tests.forms import FormReader
@@ -186,6 +187,30 @@ def test_a_cancelled_reservation_tells_by_whom_and_why_and_offers_nothing(cashie
 
     assert "این رزرو لغو شده است" in text and "بیماری هنرمند" in text and "A1, A2" in text
     assert not any(address(name, sale) in text for name in ("ticket", "move", "cancel"))
+
+
+@pytest.mark.parametrize("step", ["cancel", "move"])
+def test_a_form_that_was_read_before_a_cancelling_or_a_move_undoes_neither(
+    cashier, holder, give, sale, monkeypatch, step
+):
+    """The form reads the reservation, somebody cancels or moves it, the form is stored."""
+    give(holder, "change_reservation")
+    store, done = ReservationAdmin.save_model, []
+
+    def meanwhile(self, *args):
+        if step == "cancel":
+            sales.cancel(sale.pk, by=holder, reason="بیماری")
+        else:
+            sales.move(sale.pk, pks(sale, "A1"), pks(sale, "A3"), by=holder)
+        done.append(as_it_is(sale)[:3])
+        store(self, *args)
+
+    monkeypatch.setattr(ReservationAdmin, "save_model", meanwhile)
+    cashier.post(address("change", sale), {"customer": "سارا احمدی", "phone": ""})
+
+    [(row, *others)] = done
+    assert as_it_is(sale)[:3] == (row | {"customer": "سارا احمدی"}, *others)
+    invariants.check()
 
 
 @pytest.mark.parametrize("name", ["cancel", "move"])
