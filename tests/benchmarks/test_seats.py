@@ -1,6 +1,5 @@
 """What a hold costs beside its own statements, and tidying up beside the barest way to do it."""
 
-import statistics
 import uuid
 
 import pytest
@@ -126,9 +125,9 @@ def fill(event, count):
     pattern.delete()
 
 
-def hold_all(event, person):
-    """Have all seats of an event held by somebody until long ago."""
-    event.seats.update(
+def hold_all(seats, person):
+    """Have seats held by somebody until long ago."""
+    seats.update(
         status="locked",
         locked_until=LONG_AGO,
         locked_by=person,
@@ -161,7 +160,7 @@ def tidy_up_barely():
 
 def save_some():
     """Free seats in the usual way, each in a transaction of its own."""
-    for seat in Seat.objects.stale().order_by("pk")[:SAVED]:
+    for seat in Seat.objects.stale():
         for name, value in holds.AVAILABLE.items():
             setattr(seat, name, value)
         seat.save()
@@ -171,22 +170,26 @@ def save_some():
 def test_tidying_up_a_hundred_thousand_holds(person):
     event = make_event()
     fill(event, MANY)
+    some = event.seats.filter(pk__in=list(event.seats.values_list("pk", flat=True)[:SAVED]))
     ways = {
-        "tidied up": lambda: holds.release_expired(),
-        "by hand": tidy_up_barely,
-        "saved": save_some,
+        "tidied up": (event.seats, holds.release_expired),
+        "by hand": (event.seats, tidy_up_barely),
+        "saved": (some, save_some),
     }
     taken = {name: [] for name in ways}
     for _round in range(3):
-        for name, way in ways.items():
-            hold_all(event, person)
+        for name, (seats, way) in ways.items():
+            hold_all(seats, person)
             if connection.vendor == "postgresql":
                 execute("VACUUM ANALYZE reservations_seat")
             taken[name].append(seconds(way))
-    took = {name: statistics.median(times) for name, times in taken.items()}
+    took = {name: min(times) for name, times in taken.items()}  # the least disturbed
     to_save = took["saved"] / SAVED * MANY / took["tidied up"]
     to_barest = took["tidied up"] / took["by hand"]
     print(f"\n{connection.vendor}: {MANY} run-out holds in {took['tidied up']:.2f} s, ", end="")
-    print(f"{to_save:.0f} times as fast as save(), {to_barest:.2f} times as long as by hand")
+    print(
+        f"{to_save:.0f} times as fast as save(), {to_barest:.2f} times as long as by hand; ", end=""
+    )
+    print(f"by hand {to_save * to_barest:.0f} times as fast as save()")
     assert to_save >= 50
     assert to_barest <= 3
