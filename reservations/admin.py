@@ -10,8 +10,10 @@ from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code, digits_shown
 from reservations import actions, holds, layout
 from reservations.admin_sales import PaymentAdmin, ReservationAdmin
+from reservations.forms import SeatForm
+from reservations.life_page import SeatLife
 from reservations.map_page import SeatMapPage
-from reservations.models import Event, Payment, Reservation, Seat, State, is_live
+from reservations.models import TAKEN, Event, Payment, Reservation, Seat, State, is_live
 from reservations.plan_pages import PlanPages
 from reservations.resources import EventResource, SeatResource
 
@@ -57,7 +59,7 @@ class SeatGuard:
         return request.user.has_perm("reservations.release_expired_seat")
 
     def has_delete_permission(self, request, obj=None):
-        taken = getattr(obj, "state", None) in (State.LOCKED, State.RESERVED)
+        taken = getattr(obj, "state", None) in TAKEN
         return super().has_delete_permission(request, obj) and not taken
 
     def save_model(self, request, obj, form, change):
@@ -80,7 +82,8 @@ class SeatGuard:
 
 
 @admin.register(Seat)
-class SeatAdmin(SeatGuard, OfficeImportExportMixin, admin.ModelAdmin):
+class SeatAdmin(SeatGuard, SeatLife, OfficeImportExportMixin, admin.ModelAdmin):
+    form = SeatForm
     resource_classes = [SeatResource]
     list_display = (
         "shown_number",

@@ -57,6 +57,17 @@ def test_a_seat_is_found_by_its_number_in_persian_digits(page, event):
     assert names(page.get(SEATS, {"q": "A۱۰"})) == ["A10"]
 
 
+def test_seats_are_listed_and_sorted_as_people_count_them(page):
+    event = make_event()
+    for number in ("A10", "A2", "A1", "الف۱۰", "الف۲"):
+        make_seat(event, seat_number=number)
+
+    in_order = ["A1", "A2", "A10", "الف۲", "الف۱۰"]
+    assert names(page.get(SEATS)) == in_order
+    assert names(page.get(SEATS, {"o": "1"})) == in_order
+    assert names(page.get(SEATS, {"o": "-1"})) == in_order[::-1]
+
+
 def test_one_row_and_three_take_the_same_number_of_queries(page, holder):
     counts = []
     for seats in (1, 2):
@@ -96,6 +107,26 @@ def test_saving_a_seats_form_writes_its_layout_and_never_its_claim(
 
     seats[0].refresh_from_db()
     assert (seats[0].section, seats[0].status, seats[0].locked_by) == ("بالکن", "locked", holder)
+
+
+@pytest.mark.parametrize("state", ["held", "sold", "run out", "free"])
+def test_the_form_leaves_a_seat_that_somebody_has_at_its_price(boss, event, seats, holder, state):
+    """The customer was told it; what a sale is worth, moves and is given back is reckoned by it."""
+    address = reverse("admin:reservations_seat_change", args=[seats[0].pk])
+    fields = form_fields(boss.get(address).content.decode(), "seat_form")
+    if state != "free":
+        hold_id = holds.hold(event, [seats[0].pk], by=holder)
+    if state == "sold":
+        holds.confirm(hold_id, [seats[0].pk], by=holder, payment_method="cash")
+    if state == "run out":
+        let_run_out()
+
+    answer = boss.post(address, fields | {"price": "5"})
+
+    is_kept = state in ("held", "sold")
+    assert Seat.objects.get(pk=seats[0].pk).price == (1_000_000 if is_kept else 5)
+    assert ("صندلی در دست کسی است" in answer.content.decode()) == is_kept
+    assert boss.post(address, fields | {"section": "بالکن"}).status_code == 302
 
 
 def hold_after_loading(monkeypatch, admin_class, event, seat, holder):
