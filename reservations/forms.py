@@ -3,7 +3,16 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from reservations.models import Reservation
+from reservations import layout
+from reservations.models import Reservation, Seat
+
+
+class SeatForm(forms.ModelForm):
+    def clean_price(self):
+        seat = Seat.objects.filter(pk=self.instance.pk)
+        if "price" in self.changed_data and self.instance.pk and layout.taken(seat):
+            raise forms.ValidationError(_("The price stays, because somebody has the seat"))
+        return self.cleaned_data["price"]
 
 
 class ReasonForm(forms.Form):

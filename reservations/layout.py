@@ -10,7 +10,7 @@ from django.db.models import Q
 from backoffice import audit
 from backoffice.audit import LockEvent
 from reservations import holds
-from reservations.models import Seat, is_free
+from reservations.models import TAKEN, Seat, is_free
 
 BULK = LockEvent.Source.BULK
 
@@ -35,6 +35,14 @@ def remove(rows, *, by, source=BULK):
         Seat.objects.filter(pk__in=[seat.pk for seat in found]).delete()
         audit.record(*_run_out(found, by, source))
     return len(found)
+
+
+def taken(rows):
+    """Return the seats of a queryset that somebody has, at the price that was told then.
+
+    On PostgreSQL nobody takes any of the others before the commit.
+    """
+    return [seat for seat in holds.locked(rows.with_state()) if seat.state in TAKEN]
 
 
 def _change(rows, changes, action, *, by, reason, source):

@@ -220,6 +220,9 @@ class State(models.TextChoices):
     BLOCKED = "blocked", _("Blocked")
 
 
+TAKEN = (State.LOCKED, State.RESERVED)
+
+
 def is_live() -> Q:
     """Return the condition under which a hold still counts."""
     return Q(status=Seat.Status.LOCKED, locked_until__gt=clock.database_now())

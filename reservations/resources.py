@@ -1,9 +1,11 @@
 """Events and seats in files. What a file says never touches who has a seat."""
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from import_export import fields
 
 from backoffice.imports import LockAwareResource, OfficeResource
+from reservations import layout
 from reservations.models import Event, Payment, Reservation, Seat
 
 LAYOUT = ("section", "row", "row_position", "position", "price", "accessible")
@@ -17,7 +19,7 @@ class EventResource(LockAwareResource):
 
 
 class SeatResource(OfficeResource):
-    """Keyed by event and seat number; a seat that is held or sold keeps its claim."""
+    """Keyed by event and seat number; a seat that is held or sold keeps its claim and its price."""
 
     class Meta(OfficeResource.Meta):
         model = Seat
@@ -28,8 +30,12 @@ class SeatResource(OfficeResource):
         """Write the columns of the file alone: the others may have changed since they were read."""
         if is_create:
             instance.save(force_insert=True)
-        else:
-            instance.save(update_fields=LAYOUT)
+            return
+        for seat in layout.taken(Seat.objects.filter(pk=instance.pk)):
+            if seat.price != instance.price:
+                text = _("The price stays, because somebody has the seat")
+                raise ValidationError({"price": text})
+        instance.save(update_fields=LAYOUT)
 
 
 class PlanResource(OfficeResource):

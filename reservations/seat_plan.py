@@ -20,11 +20,10 @@ from backoffice import audit
 from backoffice.audit import LockEvent
 from backoffice.persian import digits_shown, to_ascii_digits
 from reservations import holds, layout
-from reservations.models import Event, Seat, State, natural_key
+from reservations.models import TAKEN, Event, Seat, natural_key
 from reservations.plan_files import Plan, Told
 from reservations.refusals import in_words, is_free
 
-TAKEN = (State.LOCKED, State.RESERVED)
 IMPORT = LockEvent.Source.IMPORT
 BATCH = 200  # each row is sought among the others of its statement
 # A13 is the thirteenth of row A, 12-7 the seventh of row 12; within what the columns take.

@@ -60,6 +60,21 @@ def test_a_file_changes_the_layout_of_a_seat_and_never_its_claim(event, seats, h
     assert claim_of(seats[0]) == before
 
 
+@pytest.mark.parametrize("state", ["live", "run out", "sold"])
+def test_a_file_leaves_a_seat_that_somebody_has_at_its_price(event, seats, holder, state):
+    hold_id = holds.hold(event, [seats[0].pk], by=holder)
+    if state == "sold":
+        holds.confirm(hold_id, [seats[0].pk], by=holder, payment_method="cash")
+    if state == "run out":
+        let_run_out()
+
+    result = bring(SeatResource, HEADINGS, *(row_of(seat, price=5) for seat in seats))
+
+    is_kept = state != "run out"
+    assert refused(result) == is_kept
+    assert set(event.seats.values_list("price", flat=True)) == {1_000_000 if is_kept else 5}
+
+
 def test_a_hold_taken_while_a_file_comes_in_is_kept(event, seats, holder, monkeypatch):
     """The row is read, somebody takes the seat, the row is written."""
     write = SeatResource.do_instance_save
