@@ -26,15 +26,27 @@ class SeatResource(OfficeResource):
         import_id_fields = ("event", "seat_number")
         fields = ("event", "seat_number", *LAYOUT, "status")
 
+    def before_import(self, dataset, **kwargs):
+        """Lock the seats of the file in key order, as holds and sales do.
+
+        In the order of its rows the file could wait for somebody who waits for it.
+        """
+        super().before_import(dataset, **kwargs)
+        keys = list(filter(None, map(self.key_of, dataset.dict)))
+        rows = Seat.objects.filter(
+            event__in={event.pk for event, _number in keys},
+            seat_number__in={number for _event, number in keys},
+        )
+        self.prices = {seat.pk: seat.price for seat in layout.taken(rows)}
+
     def do_instance_save(self, instance, is_create):
         """Write the columns of the file alone: the others may have changed since they were read."""
         if is_create:
             instance.save(force_insert=True)
             return
-        for seat in layout.taken(Seat.objects.filter(pk=instance.pk)):
-            if seat.price != instance.price:
-                text = _("The price stays, because somebody has the seat")
-                raise ValidationError({"price": text})
+        if self.prices.get(instance.pk, instance.price) != instance.price:
+            text = _("The price stays, because somebody has the seat")
+            raise ValidationError({"price": text})
         instance.save(update_fields=LAYOUT)
 
 

@@ -8,6 +8,7 @@ import time
 from datetime import timedelta
 
 import pytest
+import tablib
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,6 +17,7 @@ from backoffice.audit import LockEvent
 from reservations import holds
 from reservations.models import Event, Reservation, Seat
 from reservations.refusals import Refused
+from reservations.resources import SeatResource
 from tests.reservations import invariants
 from tests.reservations.factories import claim_of, let_run_out, make_event, sell
 from tests.reservations.pages import act, said
@@ -105,6 +107,51 @@ def test_control_seat_by_seat_a_group_crumbles(people):
 
     assert all(isinstance(result, Refused) for result in results)
     assert event.seats.live().count() == 2
+
+
+@pytest.fixture
+def file_and_hold(people, monkeypatch):
+    """A file of two seats pauses after its first; somebody holds both, in the other order.
+
+    Return the event, and what came of each.
+    """
+    event = make_event(seats=2)
+    pks = [seat.pk for seat in event.seats.all()]
+    store, has_stored = SeatResource.do_instance_save, threading.Event()
+
+    def store_slowly(self, instance, is_create):
+        store(self, instance, is_create)
+        if not has_stored.is_set():
+            has_stored.set()
+            time.sleep(1)
+
+    def work(n):
+        if n == 0:
+            rows = [(event.code, number, "بالکن") for number in ("A2", "A1")]
+            file = tablib.Dataset(*rows, headers=("event", "seat_number", "section"))
+            return SeatResource().import_data(file, user=None).totals["update"]
+        assert has_stored.wait(10)
+        return holds.hold(event, pks, by=people[n])
+
+    monkeypatch.setattr(SeatResource, "do_instance_save", store_slowly)
+    return lambda: (event, *at_once(work, 2))
+
+
+def test_a_file_and_a_hold_of_the_same_seats_never_wait_for_each_other(file_and_hold):
+    event, imported, hold_id = file_and_hold()
+
+    assert imported == 2
+    assert winners([hold_id]) == [hold_id]
+    assert event.seats.live().filter(section="بالکن").count() == 2
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has one writer")
+def test_control_a_file_that_locks_row_by_row_is_locked_out_with_a_hold(file_and_hold, monkeypatch):
+    monkeypatch.setattr("reservations.layout.taken", lambda rows: [])
+
+    _event, imported, held = file_and_hold()
+
+    assert "deadlock detected" in str(held) or imported == 0
 
 
 # Seats of one event
