@@ -14,6 +14,7 @@ from reservations.forms import SeatForm
 from reservations.life_page import SeatLife
 from reservations.map_page import SeatMapPage
 from reservations.models import TAKEN, Event, Payment, Reservation, Seat, State, is_live
+from reservations.occupancy_pages import OccupancyPages
 from reservations.plan_pages import PlanPages
 from reservations.resources import EventResource, SeatResource
 
@@ -33,7 +34,12 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Event)
 class EventAdmin(
-    EditLockAdminMixin, SeatMapPage, PlanPages, OfficeImportExportMixin, admin.ModelAdmin
+    EditLockAdminMixin,
+    SeatMapPage,
+    PlanPages,
+    OccupancyPages,
+    OfficeImportExportMixin,
+    admin.ModelAdmin,
 ):
     resource_classes = [EventResource]
     list_display = ("name", "shown_code", "venue", "starts_at", "cut_off")
