@@ -1,9 +1,9 @@
 """What the live map of an event shows: its plan, and the sparse state of its seats.
 
 The page has the plan from the start and asks for the state every few seconds: the seats that are
-not free, as the database's clock says. A state has a mark, which the database makes of all that
-the state tells in the statement that reads it: a hold that only runs out leaves the mark too, and
-what a page has under a mark is what it would be sent again.
+not free, as the database's clock says. Its ETag is made of a mark of all that it tells, which the
+database makes in the statement that reads it: a hold that only runs out leaves the mark too, and
+what a page has under an ETag is what it would be sent again.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from django.db import connection, models
-from django.db.models import Aggregate, Case, Count, F, Func, Sum, Value, When
+from django.db.models import Case, F, Func, Value, When
 from django.db.models.functions import Cast, Coalesce, JSONArray, Length, Replace
 from django.http import JsonResponse
 
@@ -34,23 +34,8 @@ PLAN = (
 EVENT, ASKER = -1, -2  # in a statement that was made ahead: the keys that come with each request
 
 
-class Layout(NamedTuple):
-    """Sums that change when seats were added, removed or moved on the plan, or cost another."""
-
-    seats: int
-    rows: int
-    places: int
-    prices: int
-
-    def __str__(self):
-        return ".".join(map(str, self))
-
-
-NO_SEATS = Layout(0, 0, 0, 0)
-
-
 class MapState(NamedTuple):
-    layout: Layout
+    layout: str
     etag: str
     now: int  # milliseconds since 1970
     seats: str  # a list in JSON: key, state, until, holder, note, hold
@@ -81,43 +66,46 @@ class Spaced(Func):
     output_field = models.TextField()
 
 
-class Joined(Aggregate):
-    """Texts one after the other, a comma between."""
+# Of the rows together, and yet no ``Aggregate``: Django would group them, which takes its time.
+
+
+class Joined(Func):
+    """Texts of all rows, a comma between; those that are nothing left out."""
 
     output_field = models.TextField()
 
-    def __init__(self, text, **extra):
-        super().__init__(text, Value(","), **extra)
-
     def as_sqlite(self, compiler, connection, **context):
-        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
+        template = "GROUP_CONCAT(%(expressions)s)"
+        return self.as_sql(compiler, connection, template=template, **context)
 
     def as_postgresql(self, compiler, connection, **context):
-        return self.as_sql(compiler, connection, function="STRING_AGG", **context)
+        template = "STRING_AGG(CAST(%(expressions)s AS text), ',')"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+class Marked(Joined):
+    """What differs where one of the texts does, whatever the order in which rows are read."""
+
+    def as_postgresql(self, compiler, connection, **context):
+        template = "SUM(HASHTEXTEXTENDED(%(expressions)s, 0))"
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 def etag_of(event_id, asker):
-    """Return the ETag of what ``state_of`` would return, None where the event has no seats."""
-    row = _row(_mark(), event_id, asker)
-    return row and _etag(asker, *row)
+    """Return the ETag of what ``state_of`` would return; another where the event is gone."""
+    return _etag(asker, *_row(_mark(), event_id, asker))
 
 
 def state_of(event_id, asker):
     """Return the ``MapState`` of an event for a person, None where it is gone."""
-    row = _row(_state(), event_id, asker)
-    if row:
-        *marked, now, seats = row
-        return MapState(Layout(*marked[:-1]), _etag(asker, *marked), now, f"[{seats or ''}]")
-    now = Milliseconds(clock.database_now())
-    for (instant,) in Event.objects.filter(pk=event_id).values_list(now):
-        return MapState(NO_SEATS, _etag(asker, *NO_SEATS, ""), instant, "[]")
+    layout, mark, now, seats = _row(_state(), event_id, asker)
+    if layout is None and not Event.objects.filter(pk=event_id).exists():
+        return None
+    return MapState(str(layout or ""), _etag(asker, layout, mark), now, f"[{seats or ''}]")
 
 
-def _etag(asker, *marked):
-    *layout, mark = marked
-    # Two plans of the database may tell the same seats in two orders.
-    seats = ",".join(sorted((mark or "").split(",")))
-    told = f"{asker.pk} {Layout(*layout)} {seats}".encode()
+def _etag(asker, layout, mark):
+    told = f"{asker.pk} {layout} {mark}".encode()
     return f'"{hashlib.blake2b(told, digest_size=16).hexdigest()}"'
 
 
@@ -150,31 +138,28 @@ def _state():
         Case(When(locked_by=ASKER, then=hold), default=Value(""), output_field=models.TextField()),
     )
     now = Milliseconds(clock.database_now())
-    text = Cast(seat, models.TextField())
-    rows = _marked().annotate(now=now, told=Joined(text, filter=~is_free()))
-    return rows.query.sql_with_params()
+    text = Case(When(is_free(), then=None), default=Cast(seat, models.TextField()))
+    return _marked().annotate(now=now, told=Joined(text)).query.sql_with_params()
 
 
 def _marked():
-    # The reason after its length: no reason can look like the seats that follow.
-    mark = Coalesce(
-        Spaced("pk", "hold_id", "locked_until"),
-        Spaced("pk", Value("reserved"), "reservation_id"),
-        Spaced("pk", Value("blocked"), Length("block_reason"), "block_reason"),
+    """Return the rows of an event as one: a sum over its plan, and a mark of who has what.
+
+    The sum is another where seats were added, removed or moved, or cost another price.
+    """
+    layout = F("pk") * (F("row_position") * 1000 + F("position") + 1) + F("price")
+    mark = Case(
+        When(is_free(), then=None),
+        When(status=Seat.Status.LOCKED, then=Spaced("pk", "hold_id", "locked_until")),
+        When(status=Seat.Status.RESERVED, then=Spaced("pk", Value("reserved"), "reservation_id")),
+        # The reason after its length: no reason can look like the seats that follow.
+        default=Spaced("pk", Value("blocked"), Length("block_reason"), "block_reason"),
     )
-    return (
-        Seat.objects.filter(event=EVENT)
-        .order_by()
-        .values("event")
-        .annotate(
-            seats=Count("pk"),
-            rows=Sum(F("pk") * F("row_position")),
-            places=Sum(F("pk") * F("position")),
-            prices=Sum("price"),
-            mark=Joined(mark, filter=~is_free()),
-        )
-        .values_list("seats", "rows", "places", "prices", "mark")
-    )
+    rows = Seat.objects.filter(event=EVENT).order_by()
+    return rows.annotate(
+        layout=Func(layout, function="SUM", output_field=models.BigIntegerField()),
+        mark=Marked(mark),
+    ).values_list("layout", "mark")
 
 
 def plan(event_id, asker):
@@ -182,7 +167,7 @@ def plan(event_id, asker):
     layout = state_of(event_id, asker).layout  # first: what changes after this the page is told
     rows = Seat.objects.filter(event=event_id).order_by(*ORDER).values_list(*PLAN)
     seats = [[*seat, int(accessible)] for *seat, accessible in rows]
-    return {"seats": seats, "layout": str(layout)}
+    return {"seats": seats, "layout": layout}
 
 
 @json_api.endpoint("reservations.release_expired_seat", calls_a_minute=30)
