@@ -131,6 +131,7 @@ def from_json(data: bytes) -> tablib.Dataset:
             parse_constant=_refuse,
             object_pairs_hook=_object,
         )
+        _check_signs(told)
     except json.JSONDecodeError as error:
         where = {"line": digits_shown(str(error.lineno)), "sign": digits_shown(str(error.colno))}
         raise Unreadable(
@@ -154,12 +155,18 @@ def from_json(data: bytes) -> tablib.Dataset:
     return dataset
 
 
+def _check_signs(told: Any) -> None:
+    """Raise ``ValueError`` where JSON tells half a sign, which neither database nor page takes."""
+    json.dumps(told, ensure_ascii=False, default=str).encode()
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    _check_signs(list(found))
     if len(found) != len(pairs):
         keys = [key for key, _value in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)

@@ -132,6 +132,8 @@ def test_seats_and_rows_are_read_from_json(event):
         ('{"seats": [{"number": "B1", "price": true}]}', "بها"),
         ('{"seats": [{"number": "B1", "row": "ABCDEFGHIJK"}]}', "ردیف"),
         ('{"rows": [{"row": "A"}]}', "seats"),
+        (r'{"seats": [{"number": "B1", "section": "\ud800"}]}', "خراب"),
+        (r'{"seats": [{"\ud800": 1, "\ud800": 2}]}', "خراب"),
         ("[" * 100_000, ""),
         ("9" * 10_000, "خراب"),
     ],
