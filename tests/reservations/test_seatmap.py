@@ -282,7 +282,9 @@ def test_an_open_map_prolongs_no_session(page, event, settings):
 
 def test_the_state_is_refused_in_json(page, client, event, make_user):
     gone = look(page, type("Gone", (), {"pk": 999_999}))
+    never = look(page, type("Never", (), {"pk": 10**20}), etag='"x"')
     posted = page.post(address(event, "state"))
+    assert (never.status_code, never.json()) == (404, gone.json())
     assert (gone.status_code, posted.status_code, posted["Allow"]) == (404, 405, "GET")
     client.force_login(make_user("clerk", "reservations.view_event"))
     forbidden = look(client, event)
