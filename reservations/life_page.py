@@ -111,12 +111,9 @@ def row(period):
         "ends_at": instant(period.ends_at) if period.ends_at else "",
         "extended": period.extended,
         "ending": ending(period),
-        "reason": period.reason if period.ended in (Action.FORCED, *OF_SALES) else "",
+        "reason": period.reason if period.ended in (Action.FORCED, Action.CANCELLED) else "",
         "sources": list(dict.fromkeys(filter(None, (period.source, period.ended_source)))),
     }
-
-
-OF_SALES = (Action.CONFIRMED, Action.CANCELLED, Action.MOVED)
 
 
 def ending(period):
@@ -125,12 +122,12 @@ def ending(period):
         Action.GIVEN_BACK: _t("Given back by %(who)s"),
         Action.RAN_OUT: _t("Time over"),
         Action.FORCED: _t("Released by %(who)s"),
-        Action.CONFIRMED: _t("Reserved by %(who)s"),
+        Action.CONFIRMED: _t("Reserved by %(who)s (%(reason)s)"),
         Action.CANCELLED: _t("Cancelled by %(who)s"),
-        Action.MOVED: _t("Moved by %(who)s"),
+        Action.MOVED: _t("Moved to %(reason)s by %(who)s"),
         Action.UNBLOCKED: _t("Unblocked by %(who)s"),
     }
-    return texts.get(period.ended, "") % {"who": period.ended_by}
+    return texts.get(period.ended, "") % {"who": period.ended_by, "reason": period.reason}
 
 
 def instant(moment):

@@ -16,7 +16,7 @@ import tablib
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _t
 
-from backoffice.import_files import CSV, format_of, make_dataset
+from backoffice.import_files import CONTROL, CSV, format_of, make_dataset
 from backoffice.import_guards import Unreadable, check_size, check_upload
 from backoffice.import_rows import match_headings, row_errors
 from backoffice.import_widgets import NotAllowed, listed, text_of
@@ -204,6 +204,10 @@ def _plain(seat: Any) -> dict[str, Cell]:
     for key, value in _dict(seat, "seats").items():
         if isinstance(value, list | dict):
             raise Unreadable(_t("“%(key)s” of a seat is a list or an object.") % {"key": key[:60]})
+        if isinstance(value, str) and CONTROL.search(value):
+            raise Unreadable(
+                _t("“%(key)s” of a seat has signs that are no text.") % {"key": key[:60]}
+            )
     return seat
 
 

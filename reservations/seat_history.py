@@ -47,7 +47,7 @@ class Period:
     extended: int = 0
     ended: str = ""  # the action of the log that ended it
     ended_by: str = ""
-    reason: str = ""
+    reason: str = ""  # of its end; where it was moved, the seats to which
     ended_source: str = ""
 
     def covers(self, moment: datetime) -> bool:
@@ -106,6 +106,10 @@ def _end(period: Period, event: LockEvent) -> None:
     period.ended = event.action
     period.ended_by = event.actor_name
     period.reason = event.reason
+    if event.action == Action.CANCELLED:  # "CODE: why"
+        period.reason = event.reason.partition(": ")[2]
+    if event.action == Action.MOVED:  # "CODE → B1"
+        period.reason = event.reason.partition(" → ")[2]
     period.ended_source = event.get_source_display()
 
 

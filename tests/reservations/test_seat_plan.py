@@ -134,6 +134,7 @@ def test_seats_and_rows_are_read_from_json(event):
         ('{"rows": [{"row": "A"}]}', "seats"),
         (r'{"seats": [{"number": "B1", "section": "\ud800"}]}', "خراب"),
         (r'{"seats": [{"\ud800": 1, "\ud800": 2}]}', "خراب"),
+        (r'{"seats": [{"number": "B\u0000"}]}', "number"),
         ("[" * 100_000, ""),
         ("9" * 10_000, "خراب"),
     ],
