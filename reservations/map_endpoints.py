@@ -156,23 +156,30 @@ def best(request, event):
 
 def held(taken, seats):
     """Return what the page is told of a new hold."""
-    seconds, until = left(taken)
+    until = end_of(taken)
     text = ngettext(
         "%(count)s seat is on hold for you until %(time)s.",
         "%(count)s seats are on hold for you until %(time)s.",
         len(seats),
     )
-    message = text % {"count": len(seats), "time": until}
-    return {"message": message, "hold_id": taken.hex, "seats": seats, "seconds_left": seconds}
+    message = text % {"count": len(seats), "time": shown(until)}
+    return {
+        "message": message,
+        "hold_id": taken.hex,
+        "seats": seats,
+        "until": round(until.timestamp() * 1000),
+    }
 
 
-def left(taken):
-    """Return how many seconds a hold has left, and when it ends by the office's clock."""
-    rows = Seat.objects.with_state().filter(hold_id=taken).order_by()
-    for time_left, until in rows.values_list("time_left", "locked_until")[:1]:
-        seconds = int(time_left.total_seconds()) if time_left else 0
-        return seconds, formats.time_format(localtime(until), "H:i:s")
+def end_of(taken):
+    """Return when a hold ends."""
+    for (until,) in Seat.objects.filter(hold_id=taken).order_by().values_list("locked_until")[:1]:
+        return until
     raise Refused("lost")  # ended by somebody else at this very moment
+
+
+def shown(instant):
+    return formats.time_format(localtime(instant), "H:i:s")
 
 
 @of_event("reservations.hold_seat")
@@ -180,9 +187,9 @@ def extend(request, event):
     """Give a hold its full time again."""
     wanted = hold_id(request)
     holds.extend(wanted, by=request.user)
-    seconds, until = left(wanted)
-    message = _t("The hold lasts until %(time)s now.") % {"time": until}
-    return {"message": message, "seconds_left": seconds}
+    until = end_of(wanted)
+    message = _t("The hold lasts until %(time)s now.") % {"time": shown(until)}
+    return {"message": message, "until": round(until.timestamp() * 1000)}
 
 
 @of_event("reservations.hold_seat")

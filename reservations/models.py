@@ -276,7 +276,10 @@ class Seat(models.Model):
         LOCKED = "locked", _("On hold")
         RESERVED = "reserved", _("Reserved")
 
-    event = models.ForeignKey(Event, models.PROTECT, related_name="seats", verbose_name=_("event"))
+    # Two other indexes begin with the event.
+    event = models.ForeignKey(
+        Event, models.PROTECT, related_name="seats", db_index=False, verbose_name=_("event")
+    )
     seat_number = models.CharField(_("seat number"), max_length=20)
     natural_number = NaturalKeyField(of="seat_number", max_length=100)
     section = models.CharField(_("section"), max_length=60, blank=True)
@@ -303,6 +306,7 @@ class Seat(models.Model):
         models.SET_NULL,
         null=True,
         editable=False,
+        db_index=False,  # nobody is looked for by it alone, and each step would keep it up
         related_name="+",
         verbose_name=_("account of the holder"),
     )

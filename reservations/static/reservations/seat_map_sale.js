@@ -204,7 +204,7 @@
   };
   seatMap.on("held", (held) => {
     if (!holds.has(held.hold_id)) { // taken, and the map could not be refreshed since
-      make(held.hold_id, seats.inOrder(new Set(held.seats)), seats.now() + held.seconds_left * 1000);
+      make(held.hold_id, seats.inOrder(new Set(held.seats)), held.until);
     }
     sellAlone(held.hold_id);
   });
