@@ -29,7 +29,7 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request, queryset):
         if self.value() == "mine":
             return queryset.live().filter(locked_by=request.user)
-        return queryset.filter(state=self.value()) if self.value() else queryset
+        return queryset.filter(state=self.value()) if self.value() in State.values else queryset
 
 
 @admin.register(Event)

@@ -76,6 +76,8 @@ class Upload:
     @classmethod
     def take(cls, key, event, user):
         """Return what waits under a key, to the one who is first to ask; None where it is gone."""
+        if not key.isalnum():  # none of ours, and PostgreSQL fails with some signs
+            return None
         stored = DatabaseStorage(name=key)
         try:
             told = json.loads(stored.read() or "null")

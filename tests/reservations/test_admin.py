@@ -51,6 +51,11 @@ def test_the_list_is_filtered_by_what_a_seat_is_now(page, holder, state, found):
     assert names(page.get(SEATS, {"state": state})) == found
 
 
+@pytest.mark.parametrize("state", ["\0", "nothing"])
+def test_a_filter_that_is_none_leaves_the_list_as_it_is(page, seats, state):
+    assert names(page.get(SEATS, {"state": state})) == ["A1", "A2", "A3"]
+
+
 def test_a_seat_is_found_by_its_number_in_persian_digits(page, event):
     make_seat(event, seat_number="A10", position=10)
 
