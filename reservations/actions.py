@@ -1,6 +1,7 @@
 """What staff do with the seats that they chose in the list."""
 
-from collections import Counter
+from collections import defaultdict
+from itertools import chain
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from backoffice.persian import digits_shown
 from reservations import holds, layout
 from reservations.forms import OptionalReasonForm, ReasonForm, ReservationForm
 from reservations.models import Seat, State
@@ -49,35 +51,32 @@ def hold_seats(modeladmin, request, queryset):
 @admin.action(description=_("Extend"), permissions=["hold"])
 def extend_holds(modeladmin, request, queryset):
     """Extend one's own holds to which the chosen seats belong."""
-    extended = 0
-    for hold_id in own_holds(request, queryset):
+    seats, extended, count = list(queryset), [], 0
+    for hold_id, held in own_holds(request, seats).items():
         try:
-            extended += holds.extend(hold_id, by=request.user)
+            count += holds.extend(hold_id, by=request.user)
+            extended += held
         except Refused as refused:
             say_refused(modeladmin, request, refused)
-    say_count(
-        modeladmin,
-        request,
-        ngettext("%(count)s seat was extended.", "%(count)s seats were extended.", extended),
-        extended,
-    )
+    text = ngettext("%(count)s seat was extended.", "%(count)s seats were extended.", count)
+    say_count(modeladmin, request, text, count)
+    tell_left_alone(modeladmin, request, seats, extended)
 
 
 @admin.action(description=_("Give back"), permissions=["hold"])
 def give_back(modeladmin, request, queryset):
     """Give one's own held seats among the chosen ones back."""
-    pks, given_back = [seat.pk for seat in queryset], 0
-    for hold_id in own_holds(request, queryset):
+    seats, given_back = list(queryset), []
+    for hold_id, held in own_holds(request, seats).items():
         try:
-            given_back += holds.release(hold_id, by=request.user, seat_ids=pks)
+            if holds.release(hold_id, by=request.user, seat_ids=[seat.pk for seat in held]):
+                given_back += held
         except Refused as refused:
             say_refused(modeladmin, request, refused)
-    say_count(
-        modeladmin,
-        request,
-        ngettext("%(count)s seat was given back.", "%(count)s seats were given back.", given_back),
-        given_back,
-    )
+    count = len(given_back)
+    text = ngettext("%(count)s seat was given back.", "%(count)s seats were given back.", count)
+    say_count(modeladmin, request, text, count)
+    tell_left_alone(modeladmin, request, seats, given_back)
 
 
 @admin.action(description=_("Reserve"), permissions=["hold"])
@@ -85,10 +84,11 @@ def reserve(modeladmin, request, queryset):
     """Sell held seats, after a page that asks for the customer."""
     seats = list(queryset)
     if "confirmed" not in request.POST:
-        own = own_holds(request, queryset)
-        if len(own) != 1 or own.total() != len(seats):
+        own = own_holds(request, seats)
+        if list(own.values()) != [seats]:
             text = _t("Choose seats that you hold, all of them under one hold.")
-            return say(modeladmin, request, text, messages.ERROR)
+            say(modeladmin, request, text, messages.ERROR)
+            return tell_left_alone(modeladmin, request, seats, list(chain(*own.values())))
         form = ReservationForm(initial={"hold_id": seats[0].hold_id, "payment_method": "card"})
     else:
         form = ReservationForm(request.POST)
@@ -150,13 +150,15 @@ def release_lock(modeladmin, request, queryset):
         return _tell_released(modeladmin, request, queryset, released)
     if not seats and not confirmed:
         return say(modeladmin, request, _t("None of these seats is on hold."), messages.WARNING)
+    for seat in live:
+        seat.seconds_left = round(seat.time_left.total_seconds())
     return ask(
         modeladmin,
         request,
         form,
         title=_t("Release lock"),
         groups=[(_t("Live holds"), live), (_t("Holds that ran out"), stale)],
-        others=queryset.count() - len(seats),
+        left=left_alone(queryset, seats),
     )
 
 
@@ -200,7 +202,7 @@ def block(modeladmin, request, queryset):
         form,
         title=_t("Block"),
         groups=[(_t("Seats"), free)],
-        others=len(seats) - len(free),
+        left=left_alone(seats, free),
     )
 
 
@@ -226,13 +228,13 @@ def chosen(seats):
     return Seat.objects.filter(pk__in=[seat.pk for seat in seats])
 
 
-def own_holds(request, queryset):
-    """Return the user's live holds, each with how many of the chosen seats belong to it."""
-    return Counter(
-        seat.hold_id
-        for seat in queryset
-        if seat.state == State.LOCKED and seat.locked_by_id == request.user.pk
-    )
+def own_holds(request, seats):
+    """Return the user's live holds, each with those of the chosen seats that belong to it."""
+    found = defaultdict(list)
+    for seat in seats:
+        if seat.state == State.LOCKED and seat.locked_by_id == request.user.pk:
+            found[seat.hold_id].append(seat)
+    return found
 
 
 def ask(modeladmin, request, form, **context):
@@ -244,15 +246,23 @@ def ask(modeladmin, request, form, **context):
 
 def tell_left_alone(modeladmin, request, seats, done):
     """Say of each chosen seat to which nothing was done what it is now."""
+    lines = left_alone(seats, done)
+    if lines:
+        say_lines(modeladmin, request, [_t("Left alone:"), *lines], messages.WARNING)
+
+
+def left_alone(seats, done):
+    """Return a line for each chosen seat that is not among those done; of many only the first."""
     left = {seat.pk for seat in seats} - {seat.pk for seat in done}
     if not left:
-        return
+        return []
     told = with_endings(look(sorted(left)[:MOST_NAMED]))
-    lines = [_t("Left alone:"), *map(in_words, told)]
+    lines = [digits_shown(in_words(seat)) for seat in told]
     more = len(left) - len(told)
     if more:
-        lines.append(ngettext("and %(count)s more", "and %(count)s more", more) % {"count": more})
-    say_lines(modeladmin, request, lines, messages.WARNING)
+        text = ngettext("and %(count)s more", "and %(count)s more", more) % {"count": more}
+        lines.append(digits_shown(text))
+    return lines
 
 
 def say(modeladmin, request, text, level=messages.SUCCESS):

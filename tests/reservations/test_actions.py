@@ -1,14 +1,22 @@
 """What staff do with chosen seats, through HTTP as a browser sends it."""
 
+import re
 import uuid
 
 import pytest
 
 from backoffice.audit import LockEvent
-from reservations import holds
-from reservations.models import Reservation
+from reservations import holds, layout
+from reservations.models import Reservation, Seat
 from tests.forms import form_fields
-from tests.reservations.factories import claim_of, let_run_out, logged, make_seat, sell
+from tests.reservations.factories import (
+    claim_of,
+    let_run_out,
+    logged,
+    make_event,
+    make_seat,
+    sell,
+)
 from tests.reservations.pages import act, said
 
 # Holding and selling
@@ -126,7 +134,11 @@ def test_the_page_before_a_release_shows_live_and_run_out_apart(boss, event, sea
     response = act(boss, "release_lock", seats)
 
     groups = [[seat.seat_number for seat in group] for _name, group in response.context["groups"]]
-    assert (groups, response.context["others"]) == ([["A2"], ["A1"]], 1)
+    assert (groups, response.context["left"]) == (
+        [["A2"], ["A1"]],
+        ["صندلی A3 در نگه‌داری موقت نیست."],
+    )
+    assert "مریم رضایی" in response.text and re.search("(۳۰۰|۲۹.) ثانیه", response.text)
     assert event.seats.filter(status="locked").count() == 2
 
 
@@ -197,6 +209,116 @@ def test_a_sale_that_ran_out_is_offered_again_with_all_that_was_typed(page, even
 
     assert Reservation.objects.get().customer == "نیما"
     assert [action for action, *_rest in logged()][-3:] == ["ran_out", "taken", "confirmed"]
+
+
+def test_a_seat_that_was_blocked_or_sold_after_the_page_is_skipped_with_its_reason(
+    boss, event, seats, holder, supervisor
+):
+    shown = [holds.hold(event, [seat.pk for seat in seats], by=holder)]
+    sold = sell(shown[0], seats[:1], holder)
+    holds.release(shown[0], by=holder, seat_ids=[seats[1].pk])
+    layout.block(event.seats.filter(pk=seats[1].pk), by=supervisor, reason="دوربین")
+    holds.release(shown[0], by=holder, seat_ids=[seats[2].pk])
+    before = [claim_of(seat) for seat in seats]
+
+    told = said(release(boss, seats, shown, reason="مشتری رفت"))
+
+    assert [claim_of(seat) for seat in seats] == before
+    assert sold.reference in told and "دوربین" in told and "A3" in told
+    assert not LockEvent.objects.filter(action="forced").exists()
+
+
+@pytest.mark.parametrize("forged", [[], ["garbage"], [uuid.UUID(int=1)]])
+def test_a_forged_token_skips_the_seat_and_says_who_has_it(boss, event, seats, holder, forged):
+    holds.hold(event, [seats[0].pk], by=holder)
+    before = claim_of(seats[0])
+
+    told = said(release(boss, seats[:1], forged, reason="x"))
+
+    assert claim_of(seats[0]) == before
+    assert "مریم رضایی" in told
+
+
+def test_a_hold_taken_anew_by_the_same_person_is_left_alone(boss, event, seats, holder):
+    shown = [holds.hold(event, [seats[0].pk], by=holder)]
+    holds.release(shown[0], by=holder)
+    holds.hold(event, [seats[0].pk], by=holder)
+    before = claim_of(seats[0])
+
+    assert "مریم رضایی" in said(release(boss, seats[:1], shown, reason="x"))
+
+    assert claim_of(seats[0]) == before
+
+
+def test_control_without_the_token_a_hold_of_another_would_be_ended(
+    boss, event, seats, holder, colleague, supervisor
+):
+    holds.release(holds.hold(event, [seats[0].pk], by=holder), by=holder)
+    holds.hold(event, [seats[0].pk], by=colleague)
+
+    rows = Seat.objects.filter(pk=seats[0].pk)
+    assert len(holds.force_release(rows, by=supervisor, reason="x")) == 1
+
+
+def test_all_seats_of_the_list_are_released_also_those_of_other_pages(boss, holder, monkeypatch):
+    from reservations.admin import SeatAdmin
+
+    monkeypatch.setattr(SeatAdmin, "list_per_page", 2)
+    event = make_event(seats=5)
+    holds.hold(event, [seat.pk for seat in event.seats.all()], by=holder)
+    asked = act(boss, "release_lock", event.seats.all()[:2], select_across=1)
+    [(_live, shown), _stale] = asked.context["groups"]
+    assert len(shown) == 5
+
+    told = said(release(boss, shown, [shown[0].hold_id], reason="پایان کار"))
+
+    assert "A1" in told and "A5" in told
+    assert not event.seats.filter(status="locked").exists()
+
+
+@pytest.mark.parametrize("action", ["extend_holds", "give_back"])
+def test_seats_of_others_among_the_chosen_are_named_with_who_has_them(
+    page, event, seats, holder, colleague, action
+):
+    holds.hold(event, [seats[0].pk], by=holder)
+    holds.hold(event, [seats[1].pk], by=colleague)
+
+    told = said(act(page, action, seats))
+
+    assert "صندلی A2: نزد علی کریمی" in told and "A3" in told
+    assert "A1" not in told
+
+
+def test_a_hold_that_can_not_be_extended_any_more_is_named(page, event, seats, holder, settings):
+    settings.SEAT_HOLD_MAXIMUM_SECONDS = 300
+    holds.hold(event, [seats[0].pk], by=holder)
+    before = claim_of(seats[0])
+
+    told = said(act(page, "extend_holds", seats[:1]))
+
+    assert "A1" in told and claim_of(seats[0]) == before
+
+
+def test_a_choice_that_can_not_be_sold_names_the_seats_in_the_way(
+    page, event, seats, holder, colleague
+):
+    holds.hold(event, [seats[0].pk], by=holder)
+    holds.hold(event, [seats[1].pk], by=colleague)
+
+    told = said(act(page, "reserve", seats))
+
+    assert "علی کریمی" in told and "A3" in told and "A1" not in told
+    assert not Reservation.objects.exists()
+
+
+def test_blocking_and_unblocking_name_what_they_left_alone(boss, event, seats, holder):
+    holds.hold(event, [seats[0].pk], by=holder)
+
+    blocked = said(act(boss, "block", seats, confirmed="yes", reason="دوربین"))
+    unblocked = said(act(boss, "unblock", seats))
+
+    for told in (blocked, unblocked):
+        assert "صندلی A1: نزد مریم رضایی" in told and "A2" not in told
 
 
 def test_garbage_for_a_token_ends_nothing(boss, event, seats, holder):
