@@ -27,6 +27,7 @@ from backoffice.locks import EditableModel
 from backoffice.persian import to_ascii_digits
 
 FILES = ("add", "change", "delete", "view", "import", "export")
+HIGHEST_PRICE = 10**12  # the databases add up millions of them, where a slip of the hand overflows
 REFERENCE_SIGNS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another by ear or eye
 
 
@@ -292,7 +293,9 @@ class Seat(models.Model):
         default=1,
         help_text=_("Seats that stand side by side have consecutive places; a gap is an aisle."),
     )
-    price = models.PositiveBigIntegerField(pgettext_lazy("seat", "price"), default=0)
+    price = models.PositiveBigIntegerField(
+        pgettext_lazy("seat", "price"), default=0, validators=[MaxValueValidator(HIGHEST_PRICE)]
+    )
     accessible = models.BooleanField(_("accessible"), default=False)
     blocked = models.BooleanField(_("blocked"), default=False, editable=False)
     block_reason = models.CharField(_("reason of the block"), max_length=200, editable=False)

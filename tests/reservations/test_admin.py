@@ -134,6 +134,15 @@ def test_the_form_leaves_a_seat_that_somebody_has_at_its_price(boss, event, seat
     assert boss.post(address, fields | {"section": "بالکن"}).status_code == 302
 
 
+def test_a_price_that_no_database_can_add_up_is_refused(boss, seats):
+    """Two such seats, and the list of events failed for everybody."""
+    address = reverse("admin:reservations_seat_change", args=[seats[0].pk])
+    fields = form_fields(boss.get(address).content.decode(), "seat_form")
+
+    assert boss.post(address, fields | {"price": str(2**63 - 1)}).status_code == 200
+    assert boss.post(address, fields | {"price": "5"}).status_code == 302
+
+
 def hold_after_loading(monkeypatch, admin_class, event, seat, holder):
     """Let the holder take the seat between the form's reading of the row and its save."""
     save = admin_class.save_model

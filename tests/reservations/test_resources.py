@@ -96,6 +96,10 @@ def test_a_status_in_a_file_is_not_taken_over(event, seats):
     assert claim_of(seats[0])["status"] == "available"
 
 
+def test_a_price_that_no_database_can_add_up_is_refused(seats):
+    assert refused(bring(SeatResource, HEADINGS, row_of(seats[0], price=2**63 - 1)))
+
+
 def test_a_seat_of_an_unknown_event_is_refused_and_nothing_written(event):
     good = (event.code, "C1", "", "C", 3, 1, 1)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backoffice.audit import LockEvent
 from backoffice.persian import normalise_typed
 from reservations import holds, layout, plan_files, seat_plan
-from reservations.models import Event, Seat
+from reservations.models import HIGHEST_PRICE, Event, Seat
 from reservations.plan_files import COLUMNS, as_csv, as_json, read
 from reservations.seat_plan import Step, apply, compare
 from tests.reservations import invariants
@@ -436,7 +436,7 @@ seats_of_a_plan = st.lists(
         row=texts(0, 10),
         row_position=small,
         position=small,
-        price=st.integers(0, 10**15),
+        price=st.integers(0, HIGHEST_PRICE),
         accessible=st.booleans(),
     ),
     min_size=1,
