@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, Case, DateTimeField, F, Value, When
 from django.db.models.functions import Concat
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from backoffice import claims
@@ -143,7 +144,7 @@ class SeatAdmin(SeatGuard, SeatLife, OfficeImportExportMixin, admin.ModelAdmin):
     @admin.display(description=_("status"), ordering="state")
     def shown_state(self, seat):
         if seat.reservation:
-            return f"{seat.state_label} ({seat.reservation.reference})"
+            return format_html("{} ({})", seat.state_label, code(seat.reservation.reference))
         return seat.state_label
 
     @admin.display(description=_("time left"), ordering="time_left")
