@@ -14,7 +14,8 @@ def fill(apps, schema_editor):
     for seat in seats:
         seat.natural_number = natural_key(seat.seat_number)
     Seat.objects.bulk_update(seats, ["natural_number"], batch_size=BATCH)
-    for reservation in Reservation.objects.order_by("pk").iterator():
+    # On the way there again sales have their payment already.
+    for reservation in Reservation.objects.filter(payments=None).order_by("pk").iterator():
         sold = reservation.seats.order_by("row_position", "position", "natural_number")
         reservation.seat_numbers = ", ".join(sold.values_list("seat_number", flat=True))
         reservation.save(update_fields=["seat_numbers"])

@@ -2,15 +2,18 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, transaction
 
-from reservations import holds
-from reservations.models import Seat
+from reservations import holds, sales
+from reservations.models import Payment, Reservation, Seat
 from tests.reservations.factories import (
     claim_of,
     let_run_out,
+    make_sale,
     make_seat,
     sell,
 )
@@ -82,3 +85,15 @@ def test_seats_come_in_the_order_of_the_hall(event):
     numbers = list(event.seats.values_list("seat_number", flat=True))
 
     assert numbers == ["A1", "A2", "A3", "A10", "B1"]
+
+
+def test_sales_from_before_get_their_payment_once(event, holder):
+    """There, back and there again the migration leaves a sale, and a cancelled one, as it is."""
+    _valid, cancelled = (make_sale(holder, event=event) for _time in range(2))
+    sales.cancel(cancelled.pk, by=holder, reason="x")
+    before = [list(model.objects.order_by("pk").values()) for model in (Reservation, Payment)]
+
+    import_module("reservations.migrations.0004_known_sales").fill(apps, None)
+
+    after = [list(model.objects.order_by("pk").values()) for model in (Reservation, Payment)]
+    assert after == before
