@@ -52,10 +52,10 @@ test: lint
 	@$(SQLITE) $(PYTEST) -n 2 -m browser
 
 processes-sqlite:
-	@$(SQLITE) $(PYTEST) -m "processes and not browser"
+	@$(SQLITE) $(PYTEST) -m "processes and not browser and not storm"
 
 processes-postgresql:
-	@$(POSTGRESQL) $(PYTEST) -p no:cacheprovider -m "processes and not browser"
+	@$(POSTGRESQL) $(PYTEST) -p no:cacheprovider -m "processes and not browser and not storm"
 
 # Figures of PostgreSQL are those of one whose commits wait for the disk.
 prove: development

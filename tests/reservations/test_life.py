@@ -277,7 +277,7 @@ def live_on(set_clock, make_user, settings, *, examples, steps):
 
 
 def test_seats_live_as_their_model_does(clock, make_user, settings):
-    live_on(clock, make_user, settings, examples=20, steps=30)
+    live_on(clock, make_user, settings, examples=10, steps=25)
 
 
 @pytest.mark.storm

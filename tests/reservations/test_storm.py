@@ -62,7 +62,7 @@ def rush(server, event, people):
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("state", ["free", "run out"])
+@pytest.mark.parametrize("state", ["free", pytest.param("run out", marks=pytest.mark.storm)])
 def test_of_fifty_cashiers_at_ten_seats_ten_win_and_forty_are_refused_in_words(
     make_people, log, state
 ):
@@ -211,7 +211,7 @@ def judge(weather):
 @pytest.mark.processes
 def test_a_short_storm_of_anything_breaks_nothing(make_people, log, settings):
     settings.SEAT_HOLD_MAXIMUM_SECONDS = 2
-    judge(storm(make_people, log, clerks=8, seats=150, seconds=5))
+    judge(storm(make_people, log, clerks=8, seats=150, seconds=3))
 
 
 @pytest.mark.storm
