@@ -2,11 +2,12 @@
 
 import logging
 import time
-from functools import wraps
+from functools import cache, wraps
 
 from django.contrib.auth.models import Permission
-from django.core.cache import cache
+from django.core.cache import cache as office_cache
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.db.models import Q
 from django.http import JsonResponse
 from django.utils.translation import gettext as _t
@@ -14,6 +15,7 @@ from django.views import csrf
 
 logger = logging.getLogger(__name__)
 MINUTE = 60
+ASKER = -1  # in a statement that was made ahead: who asks
 
 
 def refuse(status, error, **headers):
@@ -61,7 +63,18 @@ def endpoint(permission, *, method="POST", calls_a_minute=None):
 
 def may(user, permission):
     """Return whether a person has a permission, by one query; ``has_perm`` takes two."""
-    return user.is_superuser or given(user.pk, permission).exists()
+    if user.is_superuser:
+        return True
+    sql, params = _asked(permission)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [user.pk if param == ASKER else param for param in params])
+        return cursor.fetchone() is not None
+
+
+@cache
+def _asked(permission):
+    # Made ahead: the ORM takes longer to make it than the database to answer.
+    return given(ASKER, permission).values("pk")[:1].query.sql_with_params()
 
 
 def given(user_id, permission):
@@ -74,8 +87,8 @@ def given(user_id, permission):
 def _calls(name, user):
     """Count this call; return how many the user made in this minute."""
     key = f"calls:{name}:{user.pk}:{int(time.time()) // MINUTE}"
-    cache.add(key, 0, 2 * MINUTE)
-    return cache.incr(key)
+    office_cache.add(key, 0, 2 * MINUTE)
+    return office_cache.incr(key)
 
 
 def csrf_failure(request, reason=""):
