@@ -250,6 +250,24 @@ def test_a_hold_taken_anew_by_the_same_person_is_left_alone(boss, event, seats, 
     assert claim_of(seats[0]) == before
 
 
+def test_a_seat_that_changes_hands_while_holds_are_ended_is_left_alone(
+    boss, event, seats, holder, colleague, monkeypatch
+):
+    """It is read under the token that was shown, taken by somebody else, and then ended."""
+    end = holds.force_release
+    hold_id = holds.hold(event, [seats[0].pk], by=holder)
+
+    def taken_just_before(*args, **kwargs):
+        holds.release(hold_id, by=holder)
+        holds.hold(event, [seats[0].pk], by=colleague)
+        return end(*args, **kwargs)
+
+    monkeypatch.setattr(holds, "force_release", taken_just_before)
+    release(boss, seats[:1], [hold_id], reason="x")
+
+    assert claim_of(seats[0])["locked_by"] == colleague.pk
+
+
 def test_control_without_the_token_a_hold_of_another_would_be_ended(
     boss, event, seats, holder, colleague, supervisor
 ):

@@ -1,5 +1,6 @@
 """The life of a hold, one person after the other; ``test_races.py`` has them at once."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -305,3 +306,33 @@ def test_the_token_of_another_person_is_of_no_use(event, seats, holder, colleagu
         sell(hold_id, seats[:1], colleague)
 
     assert claim_of(seats[0]) == before
+
+
+# Selling
+
+
+def test_what_somebody_else_bought_is_not_ones_own_sale(event, seats, holder, colleague):
+    """Asked again, a sale is answered with itself: to its cashier, under its token alone."""
+    sale = sell(holds.hold(event, [seats[0].pk], by=holder), seats[:1], holder)
+
+    for hold_id, person in ((sale.hold_id, colleague), (uuid.uuid4(), holder)):
+        for again in (False, True):
+            with pytest.raises(Refused) as refused:
+                sell(hold_id, seats[:1], person, again=again)
+            assert (refused.value.reason, refused.value.again) == ("lost", False)
+
+    assert sell(sale.hold_id, seats[:1], holder) == sale
+
+
+def test_what_ran_out_is_not_sold_anew_from_the_cut_off_on(holder, clock):
+    event = make_event(seats=1, cut_off=NOON + timedelta(seconds=60))
+    seat = event.seats.get()
+    clock(NOON)
+    hold_id = holds.hold(event, [seat.pk], by=holder)
+    clock(event.cut_off)
+
+    with pytest.raises(Refused) as refused:
+        sell(hold_id, [seat], holder, again=True)
+
+    assert (refused.value.reason, refused.value.again) == ("closed", False)
+    assert claim_of(seat)["status"] == "locked"
