@@ -63,7 +63,8 @@ def test_what_staff_work_in_comes_first_as_it_is_declared(rf, admin_user):
         *("inventory", "reservations", "orders"),
         *("backoffice", "admin_interface", "auth", "axes", "django_q"),
     ]
-    assert [row["object_name"] for row in listed[1]["models"]] == ["Event", "Seat", "Reservation"]
+    seats = ["Event", "Seat", "Reservation", "Payment"]
+    assert [row["object_name"] for row in listed[1]["models"]] == seats
 
 
 @pytest.mark.parametrize("model", FOR_SUPERUSERS)
