@@ -64,7 +64,9 @@ def test_a_check_of_the_database_misses_the_triggers(db):
     append_only.unprotect(TABLE)
 
     assert before == []
-    assert [fault.id for fault in checks.check_append_only(databases=["default"])] == ["backoffice.W002"]
+    assert [fault.id for fault in checks.check_append_only(databases=["default"])] == [
+        "backoffice.W002"
+    ]
     assert checks.check_append_only() == []
 
 
