@@ -215,7 +215,8 @@ def confirm(
 
 def _to_sell(hold_id: uuid.UUID, by: User, event: Event, again: bool) -> Q:
     mine = is_live() & Q(hold_id=hold_id, locked_by=by)
-    return mine | (is_free() & _is_open(event)) if again else mine
+    # The cut-off may have been moved since, to before the end of the hold.
+    return (mine | is_free() if again else mine) & _is_open(event)
 
 
 def _sold(

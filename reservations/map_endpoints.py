@@ -227,7 +227,7 @@ def block(request, event):
     rows = Seat.objects.filter(event=event, pk__in=wanted)
     done = layout.block(rows, by=request.user, source=PAGE, **typed)
     text = ngettext("%(count)s seat was blocked.", "%(count)s seats were blocked.", len(done))
-    return changed(text, wanted, done)
+    return changed(event, text, wanted, done)
 
 
 @of_event("reservations.change_seat")
@@ -238,13 +238,14 @@ def unblock(request, event):
         Seat.objects.filter(event=event, pk__in=wanted), by=request.user, source=PAGE
     )
     text = ngettext("%(count)s seat was unblocked.", "%(count)s seats were unblocked.", len(done))
-    return changed(text, wanted, done)
+    return changed(event, text, wanted, done)
 
 
-def changed(text, wanted, done):
+def changed(event, text, wanted, done):
     """Return what the page is told of seats that were changed, and of those that were not."""
     left_alone = set(wanted) - {seat.pk for seat in done}
-    lines = [refusals.in_words(seat) for seat in refusals.look(left_alone)]
+    seats = [seat for seat in refusals.look(left_alone) if seat.event_id == event.pk]
+    lines = map(refusals.in_words, seats)
     message = "\n".join([text % {"count": len(done)}, *lines])
     return {"message": message, "count": len(done), "seats": [seat.pk for seat in done]}
 

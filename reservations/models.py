@@ -58,8 +58,11 @@ class NaturalKeyField(models.CharField):
 
 
 def make_reference():
-    """Return a new code by which a customer names a reservation."""
-    return "".join(secrets.choice(REFERENCE_SIGNS) for _sign in range(8))
+    """Return a new code by which a customer names a reservation; with a digit, so it is no word."""
+    while True:
+        reference = "".join(secrets.choice(REFERENCE_SIGNS) for _sign in range(8))
+        if not reference.isalpha():
+            return reference
 
 
 class Event(EditableModel):

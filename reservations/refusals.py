@@ -40,9 +40,8 @@ class Refused(Exception):
         seats = [seat for seat in look(seat_ids) if seat.hold_id != hold_id and not is_free(seat)]
         if seats:
             return cls("in_the_way", seats)
-        over = Event.objects.filter(seats__in=seat_ids, cut_off__lte=clock.database_now())
         # Where it is not, a seat was in the way a moment ago, and came free before it was named.
-        return cls("closed" if over.exists() else "busy")
+        return cls("closed" if is_over(seat_ids) else "busy")
 
     @classmethod
     def to_confirm(
@@ -50,11 +49,14 @@ class Refused(Exception):
     ) -> Self:
         """Return why seats of ``hold_id`` were not sold; asked before that is rolled back."""
         seats = [seat for seat in look(seat_ids) if seat.reservation_id != reservation.pk]
-        all_free = all(map(is_free, seats))
-        if again and all_free:
+        all_free, over = all(map(is_free, seats)), is_over(seat_ids)
+        own = [seat for seat in seats if seat.hold_id == hold_id]
+        if over and ((all_free and again) or any(seat.state == State.LOCKED for seat in own)):
             return cls("closed")
-        mine = all(seat.hold_id == hold_id and seat.state == State.RUN_OUT for seat in seats)
-        return cls("ran_out" if mine else "lost", with_endings(seats), again=all_free)
+        if again and all_free:
+            return cls("busy")
+        mine = len(own) == len(seats) and all_free
+        return cls("ran_out" if mine else "lost", with_endings(seats), again=all_free and not over)
 
     @classmethod
     def to_move(cls, seat_ids: Iterable[int], reservation: Reservation) -> Self:
@@ -113,6 +115,11 @@ def look(seat_ids):
     """Return seats as they are now, to be told of; they decide nothing."""
     rows = Seat.objects.with_state().filter(pk__in=seat_ids)
     return list(rows.select_related("event", "reservation"))
+
+
+def is_over(seat_ids):
+    """Return whether the cut-off of the seats' event has passed."""
+    return Event.objects.filter(seats__in=seat_ids, cut_off__lte=clock.database_now()).exists()
 
 
 def is_free(seat):

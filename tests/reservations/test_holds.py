@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from backoffice.audit import LockEvent
+from backoffice.clock import database_now
 from reservations import holds
-from reservations.models import Reservation
+from reservations.models import Event, Reservation
 from reservations.refusals import Refused
 from tests.reservations.factories import (
     claim_of,
@@ -322,6 +323,20 @@ def test_what_somebody_else_bought_is_not_ones_own_sale(event, seats, holder, co
             assert (refused.value.reason, refused.value.again) == ("lost", False)
 
     assert sell(sale.hold_id, seats[:1], holder) == sale
+
+
+def test_nothing_is_sold_after_a_cut_off_that_was_moved_to_before_the_end_of_the_hold(
+    event, seats, holder
+):
+    token = holds.hold(event, [seats[0].pk], by=holder)
+    Event.objects.update(cut_off=database_now())
+
+    with pytest.raises(Refused) as refused:
+        sell(token, seats[:1], holder)
+
+    assert (refused.value.reason, refused.value.again) == ("closed", False)
+    assert claim_of(seats[0])["hold_id"] == token
+    assert not Reservation.objects.exists()
 
 
 def test_what_ran_out_is_not_sold_anew_from_the_cut_off_on(holder, clock):
