@@ -95,10 +95,11 @@
     }
   };
 
-  // Where what had the focus has gone, the hall takes it.
+  // Where what had the focus has gone, the answer takes it, else the hall.
   const keepFocus = () => {
     if (document.activeElement !== document.body && document.activeElement.getClientRects().length) return;
-    if (seatMap.root.dataset.view === "map") seatMap.hand.focus();
+    if (!answerBox.hidden) answerBox.focus({ preventScroll: true });
+    else if (seatMap.root.dataset.view === "map") seatMap.hand.focus();
     else part("button[data-view=list]").focus();
   };
 

@@ -96,7 +96,6 @@
     hold.card.remove();
     holds.delete(hold.id);
     showEmpty();
-    panel.keepFocus();
   };
 
   const showEmpty = () => {
@@ -176,14 +175,19 @@
 
   const giveBack = async (hold) => {
     const said = await act(hold, "give_back", []);
-    if (said) panel.show("good", said.message);
+    if (!said) return;
+    panel.show("good", said.message);
+    panel.keepFocus();
   };
 
   const DEEDS = {
     "extend": (hold) => panel.act("extend", [["hold_id", hold.id]], () => true),
     "give-back": giveBack,
     "sell": (hold) => open(hold, form(hold).hidden, true),
-    "dismiss": remove,
+    "dismiss": (hold) => {
+      remove(hold);
+      panel.keepFocus();
+    },
   };
 
   const holdOf = (element) => holds.get(element.closest("[data-hold]")?.dataset.hold);
