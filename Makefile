@@ -14,7 +14,7 @@ TEST_DIR := $(CURDIR)/var/test
 SQLITE := VAR_DIR="$(TEST_DIR)" DATABASE_URL="sqlite:///$(TEST_DIR)/office.sqlite3"
 POSTGRESQL := VAR_DIR="$(TEST_DIR)" $(PYTHON) -m tests.postgresql
 PYTEST := $(PYTHON) -m pytest -q
-SUITE := -n 2 -m "not browser and not processes and not storm and not benchmark"
+QUICK := not browser and not processes and not storm and not benchmark
 
 .PHONY: processes-sqlite processes-postgresql pictures run run-dev backup restore test prove lint messages clean environment development
 
@@ -43,9 +43,9 @@ test: lint
 	@echo "== Persian catalogue"
 	@$(SQLITE) $(PYTEST) tests/test_catalogue.py
 	@echo "== Suite on SQLite"
-	@$(SQLITE) $(PYTEST) $(SUITE)
+	@$(SQLITE) $(PYTEST) -n 2 -m "$(QUICK)"
 	@echo "== Suite on PostgreSQL"
-	@$(POSTGRESQL) $(PYTEST) $(SUITE)
+	@$(POSTGRESQL) $(PYTEST) -n 2 -m "$(QUICK) and not walk"
 	@echo "== Real processes, on both databases side by side: they mostly wait"
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target processes-sqlite processes-postgresql
 	@echo "== Browser"
@@ -60,7 +60,7 @@ processes-postgresql:
 # Figures of PostgreSQL are those of one whose commits wait for the disk.
 prove: development
 	@$(SQLITE) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
-	@DURABLE=yes $(POSTGRESQL) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
+	@DURABLE=yes $(POSTGRESQL) $(PYTEST) -s -p no:randomly -m "storm or benchmark or walk"
 
 pictures: development
 	@PICTURES="$(CURDIR)/docs/images" $(SQLITE) $(PYTEST) tests/browser/test_pictures.py

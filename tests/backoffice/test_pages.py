@@ -9,7 +9,7 @@ from django.db import transaction
 from tests import latin
 from tests.pages import OF_A_MODEL, OF_A_ROW, fill_the_office, render
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.walk]
 
 # Codes and names of the rows, of a provider and its fields, and of the queue.
 ALLOWED = {"head", "shop", "game", "a", "znet", "kod", "sifre", "ID", "DjangoORM", "unknown"}

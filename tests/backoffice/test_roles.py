@@ -115,6 +115,7 @@ def login(client, make_user):
     return as_role
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_opens_its_pages_and_no_other(client, login, role):
     login(role)

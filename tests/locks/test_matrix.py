@@ -15,6 +15,7 @@ from backoffice import urls
 from inventory.models import ReceiptPermanent
 from tests.locks.walk import MODELS, Walk, unguarded
 
+pytestmark = pytest.mark.walk
 # Whose whole purpose is to end somebody else's lock, with a permission and a reason.
 ENDS_LOCKS = {"lock_take_over", "release_locks"}
 OF_EACH_ADMIN = list({type(admin.site._registry[model]): model for model in MODELS}.values())
