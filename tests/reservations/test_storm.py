@@ -84,6 +84,7 @@ def test_of_fifty_cashiers_at_ten_seats_ten_win_and_forty_are_refused_in_words(
     invariants.check()
 
 
+@pytest.mark.storm
 @pytest.mark.processes
 def test_control_without_the_guard_the_same_rush_sells_a_seat_to_several(make_people, log):
     people, event = make_people(CROWD), make_event(seats=WANTED)
