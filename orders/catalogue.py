@@ -1,11 +1,14 @@
 """What is sold, for whom, and which provider delivers it."""
 
+from decimal import Decimal
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.clock import database_now
 from backoffice.locks import EditableModel, EditableQuerySet
 from orders import providers
 from orders.addresses import validate_base_url
@@ -57,6 +60,37 @@ class ProviderIntegration(EditableModel):
     provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
     base_url = models.CharField(_("base address"), max_length=200, validators=[validate_base_url])
     credentials = EncryptedTextField(_("credentials"), blank=True, help_text=_("kept encrypted"))
+    allowed_hosts = models.CharField(
+        _("allowed hosts"),
+        max_length=300,
+        blank=True,
+        help_text=_("separated by spaces; empty: the base address's alone"),
+    )
+    calls_per_second = models.DecimalField(
+        _("calls a second"),
+        max_digits=6,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_("at most, over all machines of the office; empty: no limit"),
+    )
+    low_balance = models.DecimalField(
+        _("low balance"),
+        max_digits=16,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text=_("in the provider's money; below it nothing is sent there"),
+    )
+    exchange_rate = models.DecimalField(
+        _("exchange rate"),
+        max_digits=18,
+        decimal_places=6,
+        default=1,
+        validators=[MinValueValidator(Decimal("0.000001"))],
+        help_text=_("how much of the prices' money one unit of the provider's money is"),
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = IntegrationManager()
@@ -68,6 +102,15 @@ class ProviderIntegration(EditableModel):
         verbose_name_plural = _("integrations")
         ordering = ["code"]
         indexes = [*EditableModel.Meta.indexes]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(calls_per_second__isnull=True) | Q(calls_per_second__gt=0),
+                name="integration_rate_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(exchange_rate__gt=0), name="integration_exchange_rate_positive"
+            ),
+        ]
 
     def __str__(self):
         return self.name
@@ -194,3 +237,29 @@ class PackageRouting(models.Model):
         return isinstance(self.field_mapping, dict) and all(
             name in names and field in ORDER_FIELDS for name, field in self.field_mapping.items()
         )
+
+
+class ProviderCost(models.Model):
+    """What a package cost at an integration when that was last heard of, in the provider's money.
+
+    A row of its own: machines write it while people edit the package under its lock.
+    """
+
+    package = models.ForeignKey(Package, models.CASCADE, "costs", verbose_name=_("package"))
+    integration = models.ForeignKey(
+        ProviderIntegration, models.CASCADE, "costs", verbose_name=_("integration")
+    )
+    cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=2)
+    at = models.DateTimeField(_("time"), db_default=database_now(), editable=False)
+
+    class Meta:
+        verbose_name = _("provider's cost")
+        verbose_name_plural = _("providers' costs")
+        ordering = ["package", "integration"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["package", "integration"], name="provider_cost_one")
+        ]
+
+    def __str__(self):
+        return str(self.cost)

@@ -29,8 +29,12 @@ class OrderEvent(models.Model):
         GIVEN_UP = "given_up", _("Given up")
         CHECK_WANTED = "check_wanted", _("Check asked for by staff")
         REVEALED = "revealed", _("PIN shown")
+        WAITING = "waiting", _("Kept waiting")
+        INCIDENT = "incident", _("Incident opened")
+        CLAIM_ENDED = "claim_ended", _("Claim ended by staff")
+        LATE_LOOK = "late_look", _("Asked again after its end")
 
-    FOLDED = (What.CHECKED, What.NO_ANSWER, What.NO_ROUTE)
+    FOLDED = (What.CHECKED, What.NO_ANSWER, What.NO_ROUTE, What.WAITING, What.LATE_LOOK)
 
     order = models.ForeignKey(
         "orders.ProductOrder", models.PROTECT, "events", verbose_name=_("order")
@@ -38,6 +42,8 @@ class OrderEvent(models.Model):
     what = models.CharField(pgettext_lazy("journal", "event"), max_length=12, choices=What)
     status = models.CharField(_("provider status"), max_length=10)  # of the order, afterwards
     text = models.CharField(_("details"), max_length=TEXT_LENGTH, blank=True)
+    request = models.CharField(_("request"), max_length=TEXT_LENGTH, blank=True)
+    milliseconds = models.PositiveIntegerField(_("milliseconds to the answer"), null=True)
     by_name = models.CharField(_("by"), max_length=150, blank=True)
     by_id = models.BigIntegerField(_("id of who did it"), null=True)
     at = models.DateTimeField(_("time"), db_default=database_now(), editable=False)

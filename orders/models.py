@@ -24,26 +24,34 @@ from orders.catalogue import (
     Package,
     PackageRouting,
     Product,
+    ProviderCost,
     ProviderIntegration,
     Tenant,
 )
 from orders.encryption import EncryptedTextField
+from orders.incidents import OrderIncident
 from orders.journal import OrderEvent
+from orders.limits import IntegrationState
 from orders.states import AT_PROVIDER, OPEN, OrderQuerySet, ReviewReason, Status
+from orders.tokens import TenantToken
 
 __all__ = [
     "AT_PROVIDER",
     "CheckLoop",
+    "IntegrationState",
     "OrderAttempt",
     "OrderEvent",
+    "OrderIncident",
     "Package",
     "PackageRouting",
     "Product",
     "ProductOrder",
+    "ProviderCost",
     "ProviderIntegration",
     "ReviewReason",
     "Status",
     "Tenant",
+    "TenantToken",
 ]
 
 
@@ -56,6 +64,9 @@ class ProductOrder(models.Model):
         blank=True,
         help_text=_("the same number is never taken twice; may stay empty"),
     )
+    # Of the shop's request: the same key is the same request, and its content must be the same.
+    idempotency_key = models.CharField(max_length=255, blank=True, editable=False)
+    request_digest = models.CharField(max_length=64, blank=True, editable=False)
     package = models.ForeignKey(Package, models.PROTECT, "orders", verbose_name=_("package"))
     price = models.DecimalField(_("price"), max_digits=14, decimal_places=2, editable=False)
     user_identifier = models.CharField(_("user identifier"), max_length=100, db_index=True)
@@ -111,7 +122,7 @@ class ProductOrder(models.Model):
     claimed_by = models.CharField(_("claimed by"), max_length=150, blank=True, editable=False)
     claim_token = models.CharField(max_length=32, blank=True, editable=False)
     review_reason = models.CharField(
-        _("for review"), max_length=15, choices=ReviewReason, blank=True, editable=False
+        _("for review"), max_length=20, choices=ReviewReason, blank=True, editable=False
     )
 
     objects = OrderQuerySet.as_manager()
@@ -130,7 +141,13 @@ class ProductOrder(models.Model):
             models.Index(
                 fields=["next_check_at"],
                 name="order_due",
-                condition=Q(external_status__in=OPEN),
+                condition=Q(next_check_at__isnull=False),
+            ),
+            # By it a batch is claimed fairly: the oldest of each integration and tenant.
+            models.Index(
+                fields=["integration", "tenant", "next_check_at"],
+                name="order_due_of_tenant",
+                condition=Q(next_check_at__isnull=False),
             ),
             models.Index(
                 fields=["claimed_until"],
@@ -147,6 +164,11 @@ class ProductOrder(models.Model):
                 name="order_external_key",
                 condition=Q(external_key__gt=""),
                 violation_error_message=_("This number of the tenant is taken already."),
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "idempotency_key"],
+                name="order_idempotency_key",
+                condition=Q(idempotency_key__gt=""),
             ),
             models.CheckConstraint(
                 condition=Q(external_status__in=Status.values), name="order_status_known"
@@ -169,7 +191,9 @@ class ProductOrder(models.Model):
                 name="order_completed_has_time",
             ),
             models.CheckConstraint(
+                # An order that failed by time is still asked about for a while.
                 condition=Q(external_status__in=OPEN, next_check_at__isnull=False)
+                | Q(external_status="failed")
                 | (Q(next_check_at__isnull=True) & ~Q(external_status__in=OPEN)),
                 name="order_open_has_next_check",
             ),
@@ -262,9 +286,11 @@ class OrderAttempt(models.Model):
 
 
 class CheckLoop(models.Model):
-    """The one row that says for when the queue holds a task that looks after the orders."""
+    """A lane in which orders are looked after: for when the queue holds its task, and whether it
+    is running. There are as many as processes that may ask at once."""
 
     wake_at = models.DateTimeField(null=True)
+    busy_until = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()

@@ -32,6 +32,9 @@ class ReviewReason(models.TextChoices):
     UNKNOWN = "unknown", _("outcome unknown")
     TIMEOUT = "timeout", _("not finished in time")
     MISCONFIGURED = "misconfigured", _("the integration's settings don't work")
+    LOW_BALANCE = "low_balance", _("our money at the provider is low")
+    COST_ABOVE_PRICE = "cost_above_price", _("it costs more than its price")
+    LATE_SUCCESS = "late_success", _("delivered after it had failed")
 
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
