@@ -43,6 +43,27 @@ def decrypt(stored):
         raise Undecryptable("A stored value can't be opened with ENCRYPTION_KEYS.") from None
 
 
+def is_of_first_key(stored: str, keys: tuple[str, ...]) -> bool:
+    """Return whether the first of some keys opens a stored value, as all are to be in the end."""
+    try:
+        Fernet(keys[0]).decrypt(stored.removeprefix(MARK).encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def reencrypt(stored: str, keys: tuple[str, ...]) -> str:
+    """Return a stored value encrypted anew with the first of some keys.
+
+    Raises ``Undecryptable`` where none of them opens it.
+    """
+    try:
+        token: bytes = _ring(keys).rotate(stored.removeprefix(MARK).encode())
+        return MARK + token.decode()
+    except InvalidToken:
+        raise Undecryptable("A stored value can't be opened with ENCRYPTION_KEYS.") from None
+
+
 def last_four(text):
     """Return what lists may show of a secret: its last four characters, of a short one none."""
     return text[-4:] if len(text) >= LONG_ENOUGH else ""
