@@ -145,6 +145,7 @@ Q_CLUSTER = {
     "name": "DjangoORM",
     "label": _("Task queue"),
     "orm": "default",
+    "broker_class": "backoffice.broker.DatabaseBroker",
     "workers": env.number("CLUSTER_WORKERS", 4, low=1, high=32),
     "timeout": 90,
     "retry": 400,  # (ceil((queue_limit + bulk) / workers) + 1) x timeout = 360: backoffice.checks
@@ -156,6 +157,14 @@ Q_CLUSTER = {
     "save_limit": -1,
     "recycle": 500,
     "max_rss": 250_000,
+    "ALT_CLUSTERS": {
+        "dispatch": {  # what it does not say is as above
+            "workers": env.number("CLUSTER_DISPATCH_WORKERS", 2, low=1, high=32),
+            "queue_limit": 2,
+            "bulk": 1,
+            "poll": 0.1,
+        }
+    },
 }
 
 # Claims: how long they live
@@ -178,10 +187,18 @@ ORDER_FIRST_CHECK_SECONDS = env.number(
     "ORDER_FIRST_CHECK_SECONDS", 60, low=0, high=3600, kind=float
 )
 ORDER_CHECK_DELAYS = env.numbers("ORDER_CHECK_DELAYS", "30,60,120,240,480,600")
+# How much shorter a pause may be by chance, so that what came together is not asked together.
+ORDER_CHECK_JITTER = env.number("ORDER_CHECK_JITTER", 0.2, low=0, high=1, kind=float)
 ORDER_QUICK_TRIES = env.number("ORDER_QUICK_TRIES", 20, low=1, high=1000)
 ORDER_SLOW_CHECK_SECONDS = env.number("ORDER_SLOW_CHECK_SECONDS", 1800, low=1, high=86400)
 ORDER_DEADLINE_HOURS = env.number("ORDER_DEADLINE_HOURS", 24, low=0.001, high=720, kind=float)
+# An order that failed by time is asked about so often and so long after it was sent.
+ORDER_LATE_LOOK_HOURS = env.number("ORDER_LATE_LOOK_HOURS", 6, low=0.001, high=720, kind=float)
+ORDER_LATE_LOOKS_END_HOURS = env.number("ORDER_LATE_LOOKS_END_HOURS", 96, low=0, high=2160)
+ORDER_CHECK_LANES = env.number("ORDER_CHECK_LANES", 3, low=1, high=32)
 ORDER_CLAIM_SECONDS = env.number("ORDER_CLAIM_SECONDS", 90, low=1, high=3600)
+PROVIDER_BREAKER_FAILURES = env.number("PROVIDER_BREAKER_FAILURES", 5, low=1, high=1000)
+PROVIDER_BREAKER_SECONDS = env.numbers("PROVIDER_BREAKER_SECONDS", "30,60,120,300,600")
 PROVIDER_CONNECT_SECONDS = env.number("PROVIDER_CONNECT_SECONDS", 5, low=0.1, high=60, kind=float)
 PROVIDER_READ_SECONDS = env.number("PROVIDER_READ_SECONDS", 20, low=0.1, high=60, kind=float)
 DEMO = env.flag("DEMO", None)  # into a new database only; None: where that is SQLite

@@ -7,19 +7,20 @@ it: an order is sent from ``pending`` alone, and leaves that state before the ca
 import os
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import TypeAlias, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models.expressions import Combinable
+from django.db.models import OuterRef, Subquery
+from django.db.models.expressions import Combinable, RawSQL
 
 from backoffice import audit
 from backoffice.audit import LockEvent
 from backoffice.clock import database_now
-from orders.models import ProductOrder
+from orders.models import ProductOrder, Tenant
 from orders.states import OrderQuerySet
 
 Orders: TypeAlias = OrderQuerySet[ProductOrder]
@@ -51,22 +52,90 @@ def claim_due(rows: Orders, limit: int) -> list[ProductOrder]:
 
     Returns them as they are now; none of them can be claimed by another until the claim ends.
     """
-    claim = new_claim()
-    skip = connection.features.has_select_for_update_skip_locked
-    with transaction.atomic():
-        found = list(
-            rows.due()
-            .free()
-            .order_by("next_check_at", "pk")
-            .select_for_update(skip_locked=skip)
-            .defer("pin_code")[:limit]
+    return _claim([(rows.due(), limit)])
+
+
+def claim_fairly(
+    integrations: Iterable[int], allowed: Callable[[int], int], *, last_looks: Iterable[int] = ()
+) -> list[ProductOrder]:
+    """Claim orders to be asked about: of each integration what is allowed, shared by its tenants.
+
+    ``allowed`` tells for an integration with due orders how many of them may be asked about now.
+    Of each tenant the oldest come first; what one leaves of its share the others get in the next
+    round. Of an integration in ``last_looks`` only what is past its deadline is claimed.
+    """
+    rows = ProductOrder.objects.asked().due()
+    late = rows.past_deadline()
+    return _claim(_shares({pk: late if pk in last_looks else rows for pk in integrations}, allowed))
+
+
+def waiting_to_be_sent(limit: int, *, but: Iterable[int] = ()) -> list[int]:
+    """Return the keys of pending orders that are due, shared by their tenants, oldest first."""
+    rows = ProductOrder.objects.pending().due().free().exclude(pk__in=but)
+    choices = _shares({None: rows}, lambda integration_id: limit)
+    if not choices:
+        return []
+    found = ProductOrder.objects.filter(pk__in=_keys(choices, lock=False))
+    return list(found.order_by("next_check_at", "pk").values_list("pk", flat=True))
+
+
+def _shares(
+    rows: Mapping[int | None, Orders], allowed: Callable[[Any], int]
+) -> list[tuple[Orders, int]]:
+    """Return the due rows of each integration and tenant, with how many of them come now."""
+    oldest = {
+        f"due_{pk}": Subquery(
+            chosen.free()
+            .filter(integration_id=pk, tenant_id=OuterRef("pk"))
+            .order_by("next_check_at")
+            .values("next_check_at")[:1]
         )
-        chosen = ProductOrder.objects.filter(pk__in=[order.pk for order in found])
-        chosen.due().free().update(**claim)
-        record_run_out(found, source=LockEvent.Source.SCHEDULE)
-    mine = ProductOrder.objects.filter(claim_token=claim["claim_token"])
-    mine = mine.select_related("integration").defer("integration__credentials", "pin_code")
-    return list(mine.order_by("next_check_at", "pk"))
+        for pk, chosen in rows.items()
+    }
+    tenants = list(Tenant.objects.order_by().values("pk", **oldest)) if oldest else []
+    shares = []
+    for pk in rows:
+        waiting = [(row[f"due_{pk}"], row["pk"]) for row in tenants if row[f"due_{pk}"]]
+        room = allowed(pk) if waiting else 0
+        for number, (_since, tenant) in enumerate(sorted(waiting)):
+            share = room // len(waiting) + (number < room % len(waiting))
+            if share:
+                shares.append((rows[pk].filter(integration_id=pk, tenant_id=tenant), share))
+    return shares
+
+
+def _claim(choices: list[tuple[Orders, int]]) -> list[ProductOrder]:
+    """Claim so many free orders of each queryset, in one conditional UPDATE; return them."""
+    if not choices:
+        return []
+    claim = new_claim()
+    with transaction.atomic():
+        # What ran out is recorded and free; the UPDATE then takes it like any other.
+        clear_stale(ProductOrder.objects.all(), source=LockEvent.Source.SCHEDULE, skip=True)
+        chosen = ProductOrder.objects.filter(pk__in=_keys(choices), claimed_until__isnull=True)
+        if not chosen.due().update(**claim):
+            return []
+    mine = ProductOrder.objects.claimed().filter(claim_token=claim["claim_token"])
+    return sorted(mine.defer("pin_code"), key=lambda order: (order.next_check_at, order.pk))
+
+
+def _keys(choices: list[tuple[Orders, int]], *, lock: bool = True) -> RawSQL:
+    """Return the keys of the oldest free orders of some querysets, as one subquery.
+
+    In words of its own, as SQLite takes no limit in a part of a UNION unless that is wrapped. Rows
+    that another is just claiming are passed over where the database can do that.
+    """
+    skip = lock and connection.features.has_select_for_update_skip_locked
+    parts: list[str] = []
+    parameters: list[object] = []
+    for rows, limit in choices:
+        rows = rows.filter(claimed_until__isnull=True) if lock else rows
+        chosen = rows.order_by("next_check_at", "pk")[:limit]
+        query = chosen.select_for_update(skip_locked=True) if skip else chosen
+        sql, values = query.values("pk").query.sql_with_params()
+        parts.append(f"SELECT * FROM ({sql}) AS part_{len(parts)}")  # noqa: S608 - a queryset's own
+        parameters += values
+    return RawSQL(" UNION ALL ".join(parts), parameters)  # noqa: S611
 
 
 def record_run_out(orders: Iterable[ProductOrder], *, source: str, by: User | None = None) -> None:
@@ -90,11 +159,20 @@ def record_run_out(orders: Iterable[ProductOrder], *, source: str, by: User | No
 
 
 def clear_stale(
-    rows: Orders, *, by: User | None = None, source: str = LockEvent.Source.BULK
+    rows: Orders,
+    *,
+    by: User | None = None,
+    source: str = LockEvent.Source.BULK,
+    skip: bool = False,
 ) -> int:
-    """End the claims of a queryset that ran out; return how many."""
+    """End the claims of a queryset that ran out; return how many.
+
+    With ``skip`` those are left out that somebody else is just writing, where that can be told.
+    """
     with transaction.atomic():
-        found = _locked(rows.stale())
+        found = _locked(rows.stale(), skip=skip)
+        if not found:
+            return 0
         ended = rows.stale().filter(pk__in=[order.pk for order in found]).update(**UNCLAIMED)
         record_run_out(found, source=source, by=by)
     return ended
@@ -129,5 +207,7 @@ def force_release(
     return stale + ended
 
 
-def _locked(rows: Orders) -> list[ProductOrder]:
-    return list(rows.order_by("pk").select_for_update(of=("self",)).defer("pin_code"))
+def _locked(rows: Orders, *, skip: bool = False) -> list[ProductOrder]:
+    skip = skip and connection.features.has_select_for_update_skip_locked
+    rows = rows.order_by("pk").select_for_update(of=("self",), skip_locked=skip)
+    return list(rows.defer("pin_code"))

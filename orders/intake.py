@@ -1,9 +1,8 @@
 """How an order comes in: with its price, its journal, and its sending queued, all or nothing."""
 
 from django.db import transaction
-from django_q.tasks import async_task
 
-from orders import journal
+from orders import dispatch, journal
 from orders.journal import OrderEvent
 
 
@@ -19,5 +18,5 @@ def accept(order, *, by):
     with transaction.atomic():
         order.save()
         journal.record(order.pk, OrderEvent.What.CREATED, status=order.external_status, by=by)
-        async_task("orders.tasks.dispatch_order", order.pk)
+        dispatch.queue(order.pk)
     return order

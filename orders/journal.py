@@ -5,7 +5,7 @@ come here masked: no PIN, no credentials.
 """
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -59,22 +59,48 @@ class OrderEvent(models.Model):
     def __str__(self):
         return self.get_what_display()
 
+    @property
+    def says(self):
+        """What makes two lines in a row one."""
+        return (self.what, self.status, self.text, self.request, self.by_id)
+
 
 def record(order_id, what, *, status, text="", by=None):
     """Add a line to an order's journal, in the caller's transaction; an equal answer is counted."""
-    text = text[:TEXT_LENGTH]
-    if what in OrderEvent.FOLDED:
-        last = OrderEvent.objects.filter(order_id=order_id).order_by("-pk").first()
-        if last and (last.what, last.status, last.text) == (what, status, text):
-            OrderEvent.objects.filter(pk=last.pk).update(
-                times=F("times") + 1, last_at=database_now()
-            )
-            return
-    OrderEvent.objects.create(
+    record_all([line(order_id, what, status=status, text=text, by=by)])
+
+
+def line(order_id, what, *, status, text="", request="", milliseconds=None, by=None):
+    """Return a line for the journal, not yet written."""
+    return OrderEvent(
         order_id=order_id,
         what=what,
         status=status,
-        text=text,
+        text=text[:TEXT_LENGTH],
+        request=request[:TEXT_LENGTH],
+        milliseconds=milliseconds,
         by_id=by.pk if by else None,
         by_name=name_of(by)[:150],
     )
+
+
+def record_all(lines):
+    """Add lines, at most one of each order, in the caller's transaction; equal ones are counted."""
+    foldable = [line.order_id for line in lines if line.what in OrderEvent.FOLDED]
+    last = _last_lines(foldable) if foldable else {}
+    again, new = [], []
+    for added in lines:
+        before = last.get(added.order_id)
+        if before and before.says == added.says:
+            again.append(before.pk)
+        else:
+            new.append(added)
+    if again:
+        OrderEvent.objects.filter(pk__in=again).update(times=F("times") + 1, last_at=database_now())
+    OrderEvent.objects.bulk_create(new)
+
+
+def _last_lines(order_ids):
+    last = OrderEvent.objects.filter(order_id__in=order_ids).order_by().values("order_id")
+    keys = last.annotate(last=Max("pk")).values("last")
+    return {event.order_id: event for event in OrderEvent.objects.filter(pk__in=keys)}

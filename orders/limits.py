@@ -2,12 +2,25 @@
 
 One row of the database per integration holds for all processes of all hosts. Machines alone write
 it, so it is no part of the integration's own row, which people edit under a lock.
+
+The breaker opens after some calls in a row without a usable answer. While it is open the provider
+is left alone; then one call is tried, whose answer closes it and whose failure opens it for longer.
+The rate is kept by the time of the next call ("generic cell rate algorithm"): each call moves it on
+by its interval, and who finds it too far ahead waits.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from orders.catalogue import ProviderIntegration
+from backoffice.clock import database_now
+from orders.catalogue import Package, ProviderCost, ProviderIntegration
 
 
 class IntegrationState(models.Model):
@@ -34,5 +47,139 @@ class IntegrationState(models.Model):
         ordering = ["integration__code"]
         default_permissions = ("view",)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.integration)
+
+
+PROBE_SECONDS = 60.0  # longer than any call: whose probe was killed is not waited for
+BURST_SECONDS = 0.25
+URGENT_SECONDS = 3.0  # a sending may go so far ahead of what the checks have used up
+
+
+@dataclass(frozen=True)
+class Limit:
+    """An integration's limits as they were read, by the database's clock."""
+
+    integration: ProviderIntegration
+    state: IntegrationState
+    now: datetime
+
+    @property
+    def is_open(self) -> bool:
+        return self.state.open_until is not None and self.state.open_until > self.now
+
+    @property
+    def is_half_open(self) -> bool:
+        return self.state.open_until is not None and self.state.open_until <= self.now
+
+    @property
+    def is_low(self) -> bool:
+        """Whether our money there is below the mark; not where it was never heard of."""
+        mark = self.integration.low_balance
+        return None not in (mark, self.state.balance) and self.state.balance < mark
+
+
+def read(integration_ids: Iterable[int] | None = None) -> dict[int, Limit]:
+    """Return the limits of integrations by their keys, of all where none are named."""
+    rows = ProviderIntegration.objects.select_related("state").annotate(now=database_now())
+    rows = rows.only(
+        "code", "provider", "calls_per_second", "low_balance", "exchange_rate", "state"
+    )
+    wanted = rows if integration_ids is None else rows.filter(pk__in=integration_ids)
+    found = list(wanted)
+    missing = [row for row in found if not hasattr(row, "state")]
+    if missing:
+        new = [IntegrationState(integration=row) for row in missing]
+        IntegrationState.objects.bulk_create(new, ignore_conflicts=True)
+        found = list(wanted.all())
+    return {row.pk: Limit(row, row.state, row.now) for row in found}
+
+
+def take(limit: Limit, wanted: int, *, urgent: bool = False) -> int:
+    """Return how many calls may begin now, at most so many, and count them for everybody."""
+    if limit.is_open or wanted < 1:
+        return 0
+    if limit.is_half_open:
+        return _take_probe(limit)
+    if limit.integration.calls_per_second is None:
+        return wanted
+    return _take_calls(limit, wanted, URGENT_SECONDS if urgent else 0)
+
+
+def _take_probe(limit: Limit) -> int:
+    now = database_now()
+    free = Q(probe_until__isnull=True) | Q(probe_until__lte=now)
+    rows = IntegrationState.objects.filter(free, pk=limit.state.pk, open_until__lte=now)
+    return rows.update(probe_until=now + timedelta(seconds=PROBE_SECONDS))
+
+
+def _take_calls(limit: Limit, wanted: int, ahead: float) -> int:
+    interval = 1 / float(limit.integration.calls_per_second or 1)
+    begins = max(limit.state.next_call_at or limit.now, limit.now)
+    left = (limit.now - begins).total_seconds() + max(BURST_SECONDS, interval) + ahead
+    count = min(wanted, int(left / interval + 1e-6))
+    if count < 1:
+        return 0
+    unchanged = Q(next_call_at=limit.state.next_call_at)
+    if limit.state.next_call_at is None:
+        unchanged = Q(next_call_at__isnull=True)
+    rows = IntegrationState.objects.filter(unchanged, pk=limit.state.pk)
+    # Zero where somebody else was faster: the next round reads again.
+    return count * rows.update(next_call_at=begins + timedelta(seconds=count * interval))
+
+
+def heard(integration_id: int, *, answered: bool, failures: int = 1) -> None:
+    """Note how calls to an integration went: one ``answered``, or so many failed."""
+    rows = IntegrationState.objects.filter(pk=integration_id)
+    if answered:
+        rows.filter(Q(failures__gt=0) | Q(open_until__isnull=False)).update(
+            failures=0, opened_times=0, open_until=None, probe_until=None
+        )
+    else:
+        rows.update(failures=F("failures") + failures)
+        _open(rows)
+
+
+def _open(rows: "models.QuerySet[IntegrationState]") -> None:
+    """Open the breaker where enough has failed; what began before that opens it no second time."""
+    now = database_now()
+    closed = Q(open_until__isnull=True) | Q(open_until__lte=now)
+    failed = rows.filter(closed, failures__gte=settings.PROVIDER_BREAKER_FAILURES)
+    state = failed.first()
+    if state is None:
+        return
+    pauses = settings.PROVIDER_BREAKER_SECONDS
+    pause = pauses[min(state.opened_times, len(pauses) - 1)]
+    failed.filter(opened_times=state.opened_times).update(
+        open_until=now + timedelta(seconds=pause),
+        opened_times=F("opened_times") + 1,
+        probe_until=None,
+    )
+
+
+def remember_balance(integration_id: int, balance: Decimal | None) -> None:
+    """Keep what an answer says is left of our money."""
+    if balance is not None:
+        rows = IntegrationState.objects.filter(pk=integration_id)
+        rows.update(balance=balance, balance_at=database_now())
+
+
+def remember_cost(package_id: int, integration_id: int, cost: Decimal | None) -> None:
+    """Keep what a package cost."""
+    if cost is not None:
+        ProviderCost.objects.update_or_create(
+            package_id=package_id,
+            integration_id=integration_id,
+            defaults={"cost": cost, "at": database_now()},
+        )
+
+
+def costs_too_much(package: Package, integration: ProviderIntegration, price: Decimal) -> bool:
+    """Return whether the last known cost of a package is above a price."""
+    known = ProviderCost.objects.filter(package=package, integration=integration).first()
+    return known is not None and is_above(known.cost, integration, price)
+
+
+def is_above(cost: Decimal, integration: ProviderIntegration, price: Decimal) -> bool:
+    """Return whether a cost in the provider's money is above a price in ours."""
+    return cost * integration.exchange_rate > price

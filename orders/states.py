@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Self, TypeVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +24,8 @@ class Status(models.TextChoices):
 
 AT_PROVIDER = (Status.SENT, Status.PROCESSING)
 OPEN = (Status.PENDING, *AT_PROVIDER)
+# What a provider is asked about: an order that failed by time is looked at for a while longer.
+ASKED = (*AT_PROVIDER, Status.FAILED)
 DONE = (Status.COMPLETED, Status.DELIVERED)
 
 
@@ -46,6 +49,21 @@ class OrderQuerySet(models.QuerySet[Row]):
 
     def at_provider(self) -> Self:
         return self.filter(external_status__in=AT_PROVIDER)
+
+    def asked(self) -> Self:
+        """Rows that the provider is asked about when their time comes."""
+        return self.filter(external_status__in=ASKED, next_check_at__isnull=False)
+
+    def askable(self) -> Self:
+        """Rows about which there is something to ask whenever staff want it."""
+        late = Q(
+            external_status=Status.FAILED, review_reason=ReviewReason.TIMEOUT, sent_at__isnull=False
+        )
+        return self.filter(Q(external_status__in=OPEN) | late)
+
+    def past_deadline(self) -> Self:
+        hours = timedelta(hours=settings.ORDER_DEADLINE_HOURS)
+        return self.filter(sent_at__lte=database_now() - hours)
 
     def open(self) -> Self:
         return self.filter(external_status__in=OPEN)

@@ -9,8 +9,13 @@ logger = logging.getLogger(__name__)
 
 
 def dispatch_order(order_id):
-    """Send a new order; return the attempt's outcome."""
-    return dispatch.try_auto_dispatch(order_id)
+    """Send a new order, and whatever else waits; return the attempt's outcome."""
+    return dispatch.run(order_id).get(order_id)
+
+
+def send_due_orders():
+    """Send the orders that wait to be sent; return how many."""
+    return len(dispatch.run())
 
 
 def check_order_status(order_id, tenant_id):
@@ -18,9 +23,9 @@ def check_order_status(order_id, tenant_id):
     return polling.check_order(order_id, tenant_id)
 
 
-def check_due_orders():
+def check_due_orders(lane=1):
     """Look after the orders that are due; return how many. The task that wakes itself."""
-    done = polling.run()
+    done = polling.run(lane)
     return done.sent + done.checked
 
 

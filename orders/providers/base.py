@@ -10,6 +10,7 @@ where the provider was not reached at all) or ``unknown`` (never to be sent agai
 """
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from decimal import Decimal, InvalidOperation
@@ -65,6 +66,7 @@ class ProviderAdapter:
     credential_names: tuple[str, ...] = ()
     default_mapping: dict[str, str] = {}  # the provider's parameter -> the order's field
     package_id_example = ""
+    status_batch = 1  # how many references one question takes
 
     def package_parameters(self, provider_package_id: str) -> dict[str, str]:
         """Return the parameters that name a package; raise ValueError for a text that can't."""
@@ -148,8 +150,10 @@ class ProviderAdapter:
         result: dict[str, Any],
     ) -> dict[str, Any]:
         text, reason, retry_after = "", "", None
+        began, transport = time.monotonic(), True
         try:
             text = call(session, creds["base_url"], request)
+            transport = False
             result |= read(text)
             reason = result.get("reason", "")
         except ProviderFailure as failure:
@@ -165,4 +169,8 @@ class ProviderAdapter:
         result["reason"] = redact(reason, hidden)[:300]
         result["answer"] = redact(text, hidden)
         result["retryAfter"] = retry_after
+        result["transport"] = transport
+        result["request"] = request.masked(self.secrets(creds))
+        result["milliseconds"] = round((time.monotonic() - began) * 1000)
+        result.setdefault("lowBalance", False)
         return result

@@ -14,6 +14,7 @@ def quick(settings):
     settings.PROVIDER_CONNECT_SECONDS = 2
     settings.PROVIDER_READ_SECONDS = 10
     settings.ORDER_FIRST_CHECK_SECONDS = 60
+    settings.ORDER_CHECK_JITTER = 0
     settings.ORDER_CHECK_DELAYS = [30, 60, 120, 240, 480, 600]
 
 
