@@ -1,7 +1,5 @@
 """What must hold before the office starts; every ``manage.py`` command asks."""
 
-import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -16,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from backoffice import append_only
 from backoffice.admin import EditLockAdminMixin, EditLockInlineMixin
+from backoffice.clusters import configured, longest_wait
 from backoffice.imports import LockAwareResource
 from backoffice.locks import EditableModel
 from backoffice.schedules import SCHEDULED_TASKS
@@ -55,25 +54,11 @@ def check_sqlite(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     return faults
 
 
-def longest_wait(cluster: Mapping[str, Any]) -> int:
-    """Return after how many seconds a task of a cluster has certainly ended, waiting included.
-
-    Taken from the table, it waits in memory behind ``queue_limit`` others and ``bulk`` that are
-    on their way there, each of which may take its whole ``timeout``; then it runs itself.
-    """
-    waiting = cluster["queue_limit"] + cluster.get("bulk", 1)
-    return int((math.ceil(waiting / cluster["workers"]) + 1) * cluster["timeout"])
-
-
 @register
 def check_queue(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """A task that outlives ``retry`` is handed out a second time while it waits or runs."""
-    main = {name: value for name, value in settings.Q_CLUSTER.items() if name != "ALT_CLUSTERS"}
-    clusters = {"main": main} | {
-        name: main | values for name, values in settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).items()
-    }
     faults: list[CheckMessage] = []
-    for name, cluster in clusters.items():
+    for name, cluster in configured().items():
         needed = {"workers", "timeout", "retry", "queue_limit"}
         unset = sorted(key for key in needed if not cluster.get(key))
         if unset:

@@ -41,13 +41,15 @@ def contents(user, app_label=None) -> dict[str, Any]:
         owner = item.view_permission.split(".")[0]
         return app_label in (None, owner) and user.has_perm(item.view_permission)
 
+    sees_schedules = user.has_perm("backoffice.view_taskschedule")
     claims = count_claims([kind for kind in KINDS.values() if shown(kind)])
     return {
         "busy": [row for row in claims if not row.quiet],
         "quiet": [row for row in claims if row.quiet],
         "figures": [count_figure(figure) for figure in FIGURES.values() if shown(figure)],
-        "cluster": health.cluster() if app_label is None else None,
-        "sees_schedules": user.has_perm("backoffice.view_taskschedule"),
+        "clusters": health.cluster_states() if app_label is None else [],
+        "tasks": health.task_states() if app_label is None and sees_schedules else [],
+        "sees_schedules": app_label is None and sees_schedules,
     }
 
 

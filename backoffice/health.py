@@ -1,4 +1,4 @@
-"""Is the office well: does its database answer, does its background cluster work?"""
+"""Is the office well: does its database answer, do its clusters work, is every task in time?"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,10 +7,12 @@ from django.db import Error as DatabaseFault
 from django.db import connection
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from backoffice import clusters
+from backoffice.clock import database_now
+from backoffice.clusters import ClusterSign
 from backoffice.schedules import LATE_PERIODS, TICK, TaskRun, TaskSchedule
 
 # The scheduled tasks that end claims which ran out, and check the orders.
@@ -42,33 +44,42 @@ class TaskHealth:
 
 @dataclass(frozen=True)
 class ClusterHealth:
-    """The background cluster as it is now: its last sign of life and its tasks."""
+    """A cluster of the queue as it is now: ``down`` when it looks for work no more."""
 
+    name: str
     last_sign: datetime | None
     down: bool
-    tasks: list[TaskHealth]
+
+    @property
+    def label(self) -> str:
+        return clusters.label(self.name)
 
 
-def cluster() -> ClusterHealth:
-    """Return how the background cluster is, asked in two queries.
+def cluster_states() -> list[ClusterHealth]:
+    """Return how each cluster that must run is, asked in one query."""
+    found = {sign.pk: sign for sign in ClusterSign.objects.annotate(now=database_now())}
+    states = []
+    for name, settings in clusters.configured().items():
+        sign = found.get(name)
+        down = sign is None or sign.seen_at < sign.now - clusters.longest_silence(settings)
+        states.append(ClusterHealth(name, sign.seen_at if sign else None, down))
+    return states
 
-    Any run is a sign of life, and the most frequent task says how long to wait for one: staff may
-    have paused or slowed the heartbeat.
-    """
-    now = timezone.now()
+
+def task_states() -> list[TaskHealth]:
+    """Return how each scheduled task is, asked in two queries."""
     newest = TaskRun.objects.filter(name=OuterRef("name")).order_by("-pk").values("pk")[:1]
-    schedules = list(TaskSchedule.objects.annotate(newest_run=Subquery(newest)))
+    rows = TaskSchedule.objects.annotate(newest_run=Subquery(newest), now=database_now())
+    schedules = list(rows)
     runs = TaskRun.objects.in_bulk([schedule.newest_run for schedule in schedules])
-    tasks = [TaskHealth(schedule, runs.get(schedule.newest_run), now) for schedule in schedules]
-    last_sign = max((run.started_at for run in runs.values()), default=None)
-    patience = [health.patience for health in tasks if not health.schedule.paused]
-    silent = last_sign is None or (bool(patience) and last_sign < now - min(patience))
-    return ClusterHealth(last_sign, silent, tasks)
+    return [
+        TaskHealth(schedule, runs.get(schedule.newest_run), schedule.now) for schedule in schedules
+    ]
 
 
 def cleaners() -> dict[str, TaskHealth | None]:
     """Return how each cleaner is, by its name; None for one that is not scheduled at all."""
-    found = {task.schedule.name: task for task in cluster().tasks}
+    found = {task.schedule.name: task for task in task_states()}
     return {name: found.get(name) for name in CLEANERS}
 
 

@@ -20,6 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
+from backoffice.clock import database_now
+from backoffice.clusters import MAIN
+
 logger = logging.getLogger(__name__)
 RUNS_KEPT = 1500  # of each task: a day of one that runs every minute
 LATE_PERIODS = 3
@@ -68,6 +71,12 @@ SCHEDULED_TASKS = {
             "backoffice.tasks.purge_drafts",
             24 * 60,
             _("Delete drafts that are too old"),
+        ),
+        ScheduledTask(
+            "purge_failures",
+            "backoffice.tasks.purge_failures",
+            24 * 60,
+            _("Delete old failures of the queue"),
         ),
         ScheduledTask("heartbeat", "backoffice.tasks.heartbeat", 1, _("Sign of life")),
     )
@@ -139,12 +148,16 @@ def recorded(task: Callable[P, Count]) -> Callable[P, Count]:
 
     @functools.wraps(task)
     def run(*args: P.args, **kwargs: P.kwargs) -> Count:
-        started_at, clock = timezone.now(), time.monotonic()
+        clock = time.monotonic()
 
         def keep(*, count: int | None = None, error: str = "") -> None:
             duration = timedelta(seconds=time.monotonic() - clock)
             TaskRun.objects.create(
-                name=name, started_at=started_at, duration=duration, count=count, error=error
+                name=name,
+                started_at=database_now() - duration,
+                duration=duration,
+                count=count,
+                error=error,
             )
             kept = TaskRun.objects.filter(name=name).values("pk")[RUNS_KEPT : RUNS_KEPT + 1]
             TaskRun.objects.filter(name=name, pk__lte=models.Subquery(kept)).delete()
@@ -195,7 +208,7 @@ def run_now(name: str) -> bool:
         rows = TaskSchedule.objects.filter(name=name, next_run__lte=following - ONE_CLICK)
         if rows.update(next_run=following) == 0:
             return False
-        async_task(SCHEDULED_TASKS[name].function, q_options={"group": name})
+        async_task(SCHEDULED_TASKS[name].function, q_options={"group": name, "cluster": MAIN})
     return True
 
 

@@ -1,13 +1,18 @@
 """What the cluster runs for the office itself."""
 
 import logging
+from datetime import timedelta
 
 from django.apps import apps
+from django_q.models import Failure
 
 from backoffice import drafts, lock_requests, locks
+from backoffice.clock import database_now
 from backoffice.schedules import recorded
 
 logger = logging.getLogger(__name__)
+FAILURES_KEPT = timedelta(days=30)
+MOST_FAILURES = 5000
 
 
 @recorded
@@ -26,5 +31,13 @@ def purge_drafts():
 
 
 @recorded
+def purge_failures():
+    """Delete failures of the queue, which keeps them for ever: old ones, and beyond so many."""
+    old = Failure.objects.filter(stopped__lt=database_now() - FAILURES_KEPT)
+    beyond = Failure.objects.order_by("-stopped").values("pk")[MOST_FAILURES:]
+    return old.delete()[0] + Failure.objects.filter(pk__in=beyond).delete()[0]
+
+
+@recorded
 def heartbeat():
-    """Show that the cluster runs: the row that ``recorded`` writes is the sign of life."""
+    """Show that tasks are queued by the clock, and done: the row that ``recorded`` writes."""

@@ -4,15 +4,22 @@ from backoffice import health
 
 
 class Command(BaseCommand):
-    help = "Exit with 1 and one line when the background cluster shows no sign of life."
+    help = "Exit with 1 and a line for each cluster that shows no sign of life, or for late tasks."
 
     @no_translations
     def handle(self, **options):
-        state = health.cluster()
-        if state.down:
-            seen = state.last_sign or "never"
-            raise CommandError(f"The cluster is down; last sign of life: {seen}.")
-        late = [health.schedule.name for health in state.tasks if health.late]
+        states = health.cluster_states()
+        faults = [
+            f"The cluster {state.name} is down; last sign of life: {state.last_sign or 'never'}."
+            for state in states
+            if state.down
+        ]
+        late = [task.schedule.name for task in health.task_states() if task.late]
         if late:
-            raise CommandError(f"The cluster is up, but these tasks are late: {', '.join(late)}.")
-        self.stdout.write(f"The cluster is up; last sign of life: {state.last_sign}.")
+            faults.append(f"These tasks are late: {', '.join(late)}.")
+        if faults:
+            raise CommandError("\n".join(faults))
+        for state in states:
+            self.stdout.write(
+                f"The cluster {state.name} is up; last sign of life: {state.last_sign}."
+            )

@@ -10,7 +10,7 @@ from django.db import connections
 from honcho.environ import parse_procfile
 
 from backoffice import environment, readiness, set_up
-from backoffice.checks import longest_wait
+from backoffice.clusters import configured, longest_wait
 
 SOMEWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to look for the open office
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         connections.close_all()
         plan = {
             "commands": commands,
-            "patience": longest_wait(settings.Q_CLUSTER),
+            "patience": max(map(longest_wait, configured().values())),
             "host": SOMEWHERE.get(settings.HOST, settings.HOST),
             "port": settings.PORT,
             "greeting": f"The office is open: {settings.BASE_URL}/ (Ctrl-C closes it)",
