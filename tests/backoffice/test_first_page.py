@@ -1,7 +1,11 @@
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
-from backoffice import claims, first_page, schedules
+from backoffice import claims, clusters, first_page, schedules
+from backoffice.clock import database_now
+from backoffice.clusters import ClusterSign
 from tests.backoffice.factories import make_event, make_run
 from tests.backoffice.kinds import make_figure, make_kind
 
@@ -115,7 +119,7 @@ def test_the_page_of_an_app_shows_its_own_numbers_only(reader):
     page = first_page.contents(reader, "backoffice")
 
     assert ([row.label for row in page["quiet"]], page["figures"]) == (["seat"], [])
-    assert page["cluster"] is None
+    assert (page["clusters"], page["tasks"]) == ([], [])
 
 
 # On screen
@@ -142,8 +146,8 @@ def test_the_page_links_its_numbers_and_says_what_alarms(page_of, reader):
 
 
 def test_an_idle_office_looks_calm(page_of, reader):
-    schedules.ensure_schedules()
-    make_run("heartbeat")
+    for name in clusters.configured():
+        clusters.give_sign(name)
     show(make_kind("seat"), make_figure("waiting", 0, alarming=True))
 
     html = page_of(reader)
@@ -153,15 +157,17 @@ def test_an_idle_office_looks_calm(page_of, reader):
     assert "is-busy" not in html
 
 
-@pytest.mark.parametrize("runs", [0, 1])
-def test_everybody_hears_that_the_cluster_is_down(page_of, make_user, runs):
-    schedules.ensure_schedules()
-    if runs:
-        make_run("heartbeat", minutes_ago=30)
+@pytest.mark.parametrize("seen", [False, True])
+def test_everybody_hears_which_cluster_is_down(page_of, make_user, seen):
+    clusters.give_sign("DjangoORM")
+    if seen:
+        long_ago = database_now() - timedelta(minutes=30)
+        ClusterSign.objects.create(cluster="dispatch", seen_at=long_ago)
 
     html = page_of(make_user("stranger"))
 
     assert html.count('class="first-page-alarm"') == 1
+    assert "پردازشگر ارسال سفارش در کار نیست" in html
     assert 'id="first-page-cluster"' not in html
 
 

@@ -1,12 +1,15 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 from django_q.models import Schedule
 
-from backoffice import health, schedules
+from backoffice import clusters, health, schedules
+from backoffice.clock import database_now
+from backoffice.clusters import ClusterSign
 from tests.backoffice.factories import make_run
 
 
@@ -16,7 +19,7 @@ def office(db):
 
 
 def state_of(name):
-    return next(task for task in health.cluster().tasks if task.schedule.name == name)
+    return next(task for task in health.task_states() if task.schedule.name == name)
 
 
 def run_all():
@@ -24,57 +27,84 @@ def run_all():
         make_run(name)
 
 
+def give_signs(seconds_ago=0):
+    """Have every cluster look for work, so many seconds ago."""
+    for name in clusters.configured():
+        clusters.give_sign(name)
+    ClusterSign.objects.update(seen_at=database_now() - timedelta(seconds=seconds_ago))
+
+
+def down():
+    return [state.name for state in health.cluster_states() if state.down]
+
+
 def test_a_cluster_that_never_ran_is_down():
-    state = health.cluster()
+    states = health.cluster_states()
 
-    assert (state.down, state.last_sign) == (True, None)
-    assert [task.last_run for task in state.tasks] == [None] * len(schedules.SCHEDULED_TASKS)
+    assert [(state.name, state.last_sign) for state in states] == [
+        ("DjangoORM", None),
+        ("dispatch", None),
+    ]
+    assert down() == ["DjangoORM", "dispatch"]
 
 
-def test_an_office_without_schedules_has_a_cluster_that_is_down():
+def test_clusters_that_look_for_work_are_up():
+    give_signs()
+
+    assert down() == []
+
+
+def test_a_cluster_that_nobody_runs_is_told_by_its_name():
+    give_signs()
+    ClusterSign.objects.filter(cluster="dispatch").delete()
+
+    assert down() == ["dispatch"]
+
+
+@pytest.mark.parametrize(("seconds", "names"), [(110, []), (130, ["DjangoORM", "dispatch"])])
+def test_workers_at_their_longest_task_are_no_silence(seconds, names):
+    give_signs(seconds_ago=seconds)
+
+    assert down() == names
+
+
+def test_a_later_sign_replaces_the_one_before():
+    give_signs(seconds_ago=500)
+    clusters.give_sign("dispatch")
+
+    assert down() == ["DjangoORM"]
+    assert ClusterSign.objects.count() == 2
+
+
+def test_a_host_with_a_wrong_clock_sees_the_same():
+    give_signs(seconds_ago=60)
+    run_all()
+
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        assert down() == []
+        assert [task.late for task in health.task_states()] == [False] * len(
+            schedules.SCHEDULED_TASKS
+        )
+
+
+def test_an_office_without_schedules_has_no_task():
     Schedule.objects.all().delete()
 
-    assert health.cluster() == health.ClusterHealth(None, True, [])
+    assert health.task_states() == []
 
 
-def test_a_cluster_that_beats_is_up():
-    run = make_run("heartbeat", minutes_ago=3)
-
-    state = health.cluster()
-
-    assert (state.down, state.last_sign) == (False, run.started_at)
-
-
-def test_after_three_periods_without_a_sign_it_is_down():
-    run = make_run("heartbeat", minutes_ago=3.6)
-
-    state = health.cluster()
-
-    assert (state.down, state.last_sign) == (True, run.started_at)
-
-
-def test_any_run_is_a_sign_of_life():
-    make_run("heartbeat", minutes_ago=60)
-    make_run("release_expired_locks")
-
-    assert not health.cluster().down
-
-
-def test_a_slower_heartbeat_is_waited_for():
+def test_a_slower_task_is_waited_for():
     Schedule.objects.all().update(minutes=30)
     make_run("heartbeat", minutes_ago=60)
 
-    assert not health.cluster().down
+    assert not state_of("heartbeat").late
 
 
-def test_where_everything_is_paused_silence_is_no_fault():
+def test_a_paused_task_is_never_late():
     Schedule.objects.all().update(repeats=0)
     make_run("heartbeat", minutes_ago=600)
 
-    state = health.cluster()
-
-    assert not state.down
-    assert [task.late for task in state.tasks] == [False] * len(state.tasks)
+    assert not state_of("heartbeat").late
 
 
 @pytest.mark.parametrize(("minutes_ago", "late"), [(14, False), (16, True)])
@@ -99,29 +129,40 @@ def test_a_failed_run_is_told_until_the_next_one():
     assert (failed, state_of("heartbeat").failed) == (True, False)
 
 
-def test_it_takes_two_queries_however_many_runs_there_are(django_assert_num_queries):
+def test_it_takes_three_queries_however_many_runs_there_are(django_assert_num_queries):
     for _number in range(3):
         run_all()
 
-    with django_assert_num_queries(2):
-        health.cluster()
+    give_signs()
+
+    with django_assert_num_queries(3):
+        health.cluster_states()
+        health.task_states()
 
 
-def test_the_command_is_content_with_a_cluster_that_works(capsys):
+def test_the_command_is_content_with_clusters_that_work(capsys):
     run_all()
+    give_signs()
 
     call_command("check_cluster")
 
-    assert capsys.readouterr().out.startswith("The cluster is up; last sign of life: 20")
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("The cluster DjangoORM is up; last sign of life: 20")
+    assert said[1].startswith("The cluster dispatch is up; last sign of life: 20")
 
 
-def test_the_command_fails_when_the_cluster_is_down():
-    with pytest.raises(CommandError, match="down; last sign of life: never"):
+def test_the_command_names_each_cluster_that_is_down():
+    clusters.give_sign("DjangoORM")
+
+    with pytest.raises(CommandError) as told:
         call_command("check_cluster")
+
+    assert str(told.value) == "The cluster dispatch is down; last sign of life: never."
 
 
 def test_the_command_fails_when_a_task_is_late():
     run_all()
+    give_signs()
     schedules.TaskRun.objects.filter(name="release_expired_locks").delete()
     make_run("release_expired_locks", minutes_ago=9)
 
