@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Min, Q
 from django.utils import timezone
-from django_q.brokers.orm import ORM
 from django_q.tasks import async_task
 
+from backoffice.broker import DelayedBroker
 from backoffice.clock import database_now
 from orders.models import CheckLoop, ProductOrder
 
@@ -22,18 +22,6 @@ SHORTEST = 0.2  # seconds; a due time and the queue's clock may differ by a mome
 BLOCKED_PAUSE = timedelta(seconds=5)
 LONGEST_RUN_SECONDS = 120  # of a run that died: a task of the cluster is cut off before that
 LOST_AFTER = timedelta(seconds=30)  # a task so late is not coming: its row was deleted
-
-
-class DelayedBroker(ORM):
-    """The queue's own broker, whose rows may be taken after a delay."""
-
-    def __init__(self, seconds):
-        super().__init__()
-        self.seconds = seconds
-
-    def enqueue(self, task):
-        due = timezone.now() + timedelta(seconds=self.seconds)
-        return self.get_connection().create(key=self.list_key, payload=task, lock=due).pk
 
 
 def wake_in(seconds, lane=1):
