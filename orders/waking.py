@@ -10,7 +10,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Min, Q
-from django.utils import timezone
 from django_q.tasks import async_task
 
 from backoffice.broker import DelayedBroker
