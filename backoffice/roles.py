@@ -49,6 +49,7 @@ BOX_OFFICE = (
 ORDER_DESK = (
     each("orders", (*READ, "add", *FILES), "productorder")
     | each("orders", READ, "orderattempt", "orderevent", "product", "package", "tenant")
+    | each("orders", READ, "orderincident", "integrationstate")
     | {"orders.check_productorder", "orders.reveal_pin_productorder"}
 )
 MANAGE_STOCK = each("inventory", (*WRITE, *FILES), *DOCUMENTS, *LINES, *MASTER_DATA) | each(
@@ -62,6 +63,8 @@ SUPERVISE = (
     | each("reservations", (*READ, "export"), "payment")
     | each("orders", (*WRITE, *FILES), "product", "package", "tenant", "packagerouting")
     | each("orders", WRITE, "providerintegration")
+    | each("orders", READ, "providercost")
+    | each("orders", ("view", "add", "change"), "tenanttoken")
     | each("backoffice", (*READ, "export"), "lockevent")
     | each("backoffice", READ, "taskrun")
     | each("backoffice", ("view", "change"), "taskschedule")

@@ -3,16 +3,16 @@
 from django.contrib import admin
 from django.db.models import BigIntegerField, BooleanField, Case, DateTimeField, F, Value, When
 from django.db.models.functions import Concat
-from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.claims import ClaimKind, Figure, register, unknown
 from backoffice.clock import database_now
 from backoffice.imports import OfficeImportExportMixin
-from backoffice.persian import code, digits_shown
-from orders import admin_catalogue, claims, intake  # noqa: F401 - the first registers, too
-from orders.admin_actions import AttentionFilter, ClaimFilter, OrderActionsMixin
-from orders.admin_history import OrderAttemptInline, OrderEventInline, told
+from backoffice.persian import code
+from orders import admin_catalogue, admin_states, claims, intake  # noqa: F401 - two register, too
+from orders.admin_actions import OrderActionsMixin
+from orders.admin_history import OrderHistoryMixin
+from orders.admin_list import OrderListMixin
 from orders.admin_reveal import RevealPinMixin
 from orders.forms import NewOrderForm
 from orders.models import ProductOrder
@@ -21,7 +21,7 @@ from orders.resources import ProductOrderResource
 TAKEN = ("tenant", "package", "user_identifier", "extra_field", "external_key", "page")
 SHOWN = ("tenant", "package", "player", "extra_field", "external_key")
 FIELDSETS = [
-    (None, {"fields": ["public_id", *SHOWN, "price", "created_at", "created_by"]}),
+    (None, {"fields": ["number", *SHOWN, "price", "created_at", "created_by"]}),
     (
         _("At the provider"),
         {
@@ -41,94 +41,39 @@ FIELDSETS = [
     ),
     (
         _("Checks and claim"),
-        {
-            "fields": [
-                "next_check_at",
-                "tries",
-                "transport_errors",
-                "claimed_by",
-                "claimed_until",
-            ]
-        },
+        {"fields": ["next_check_at", "tries", "transport_errors", "claim", "claimed_until"]},
     ),
 ]
 
 
 @admin.register(ProductOrder)
 class ProductOrderAdmin(
-    OrderActionsMixin, RevealPinMixin, OfficeImportExportMixin, admin.ModelAdmin
+    OrderListMixin,
+    OrderActionsMixin,
+    RevealPinMixin,
+    OrderHistoryMixin,
+    OfficeImportExportMixin,
+    admin.ModelAdmin,
 ):
     form = NewOrderForm
     resource_classes = [ProductOrderResource]
-    list_display = [
-        "player",
-        "package",
-        "external_status",
-        "age",
-        "next_check_at",
-        "tries",
-        "integration",
-        "claimed_by",
-        "last_four",
-        "review_reason",
-        "tenant",
-    ]
-    list_filter = [
-        AttentionFilter,
-        "external_status",
-        "review_reason",
-        "outcome_unknown",
-        ClaimFilter,
-        "tenant",
-        "integration",
-        "created_at",
-    ]
-    list_select_related = ["package", "tenant", "integration"]
-    search_fields = [
-        "provider_referans",
-        "user_identifier",
-        "public_id",
-        "external_key",
-        "=pin_last_four",
-    ]
-    search_help_text = _("Reference, user identifier, order number or the PIN's last four")
     autocomplete_fields = ["tenant", "package"]
-    inlines = [OrderAttemptInline, OrderEventInline]
     fieldsets = FIELDSETS
 
     class Media:
         css = {"all": ["orders/order.css"]}
+        js = ["orders/reveal.js"]
 
-    @admin.display(description=_("user identifier"), ordering="user_identifier")
-    def player(self, obj):
-        return code(obj.user_identifier)
-
-    @admin.display(description=_("age"), ordering="created_at")
-    def age(self, obj):
-        return digits_shown(timesince(obj.created_at, depth=1))
-
-    @admin.display(description=_("PIN's last four"), ordering="pin_last_four")
-    def last_four(self, obj):
-        return code(obj.pin_last_four and f"…{obj.pin_last_four}")
-
-    @admin.display(description=_("the provider's words"))
-    def message(self, obj):
-        return told(obj.provider_message)
+    @admin.display(description=_("order number"))
+    def number(self, obj):
+        return code(obj.public_id)
 
     @admin.display(description=_("provider reference"))
     def reference(self, obj):
         return code(obj.provider_referans)
 
-    def get_queryset(self, request):
-        has_pin = Case(When(pin_code="", then=False), default=True)
-        rows = super().get_queryset(request).annotate(has_pin=has_pin)
-        return rows.defer("pin_code", "integration__credentials")
-
     def get_fieldsets(self, request, obj=None):
         return super().get_fieldsets(request, obj) if obj else [(None, {"fields": TAKEN})]
-
-    def get_inlines(self, request, obj):
-        return self.inlines if obj else []
 
     def has_change_permission(self, request, obj=None):
         return False  # an order that was taken is changed by what happens to it

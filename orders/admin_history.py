@@ -1,18 +1,26 @@
-"""What happened to an order, on its page: the attempts to place it, and its journal."""
+"""What happened to an order, on its page: its attempts, its incidents, and its life in steps."""
 
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.persian import code
-from orders.models import OrderAttempt, OrderEvent, ReviewReason, Status
+from orders import timeline
+from orders.models import OrderAttempt, OrderEvent, OrderIncident, ReviewReason, Status
+
+A_PAGE = 50
+# What a person wrote is told as it is, and not as words of the provider.
+BY_PEOPLE = (OrderEvent.What.REVEALED, *timeline.ACTIONS)
 
 
 def told(text):
     """Return words of ours in the reader's language, and those of a provider as they came."""
     if text in ReviewReason.values:
         return ReviewReason(text).label
+    if text in OrderIncident.Kind.values:
+        return OrderIncident.Kind(text).label
     translated = gettext(text) if text else ""
     return translated if translated != text else code(text)
 
@@ -49,15 +57,32 @@ class OrderAttemptInline(ReadOnlyInline):
         return format_html("{}<br>{}", code(obj.request), code(obj.answer))
 
 
-class OrderEventInline(ReadOnlyInline):
-    model = OrderEvent
-    fields = ["at", "what", "state", "details", "times", "last_at", "by_name"]
+class OrderIncidentInline(ReadOnlyInline):
+    model = OrderIncident
+    fields = ["kind", "details", "opened_at", "closed_at", "closed_by_name", "closing_word"]
     readonly_fields = fields
-
-    @admin.display(description=_("provider status"))
-    def state(self, obj):
-        return Status(obj.status).label
 
     @admin.display(description=_("details"))
     def details(self, obj):
         return told(obj.text)
+
+
+class OrderHistoryMixin:
+    inlines = [OrderAttemptInline, OrderIncidentInline]
+
+    def get_inlines(self, request, obj):
+        return self.inlines if obj else []
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        order = context.get("original")
+        if order:
+            page = Paginator(timeline.of(order), A_PAGE).get_page(request.GET.get("life"))
+            context |= {"life": [shown(step) for step in page], "life_page": page}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def shown(step):
+    """Return what the page says of a step."""
+    status = step.status and Status(step.status).label
+    text = step.text if step.what in BY_PEOPLE else told(step.text)
+    return {"step": step, "status": status, "text": step.text and text}

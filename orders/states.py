@@ -27,6 +27,7 @@ OPEN = (Status.PENDING, *AT_PROVIDER)
 # What a provider is asked about: an order that failed by time is looked at for a while longer.
 ASKED = (*AT_PROVIDER, Status.FAILED)
 DONE = (Status.COMPLETED, Status.DELIVERED)
+OVERDUE_AFTER = timedelta(minutes=10)  # two rounds of the batch
 
 
 class ReviewReason(models.TextChoices):
@@ -86,7 +87,7 @@ class OrderQuerySet(models.QuerySet[Row]):
 
     def overdue(self) -> Self:
         """Rows that two rounds of the batch have missed."""
-        return self.open().filter(next_check_at__lte=database_now() - timedelta(minutes=10))
+        return self.open().filter(next_check_at__lte=database_now() - OVERDUE_AFTER)
 
     def needing_a_person(self) -> Self:
         return self.filter(review_reason__gt="")

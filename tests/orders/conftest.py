@@ -3,8 +3,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from orders import dispatch, polling
+from orders.models import ProductOrder
 from orders.simulator import Simulator, Store
-from tests.orders.factories import make_integration, make_order, make_package
+from tests.orders.factories import due, make_integration, make_order, make_package
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,33 @@ def place(simulator):
         return make_order(package, **kwargs)
 
     return make
+
+
+@pytest.fixture
+def desk(make_user, client):
+    """Somebody at the order desk, logged in."""
+    names = ("view", "add", "check", "reveal_pin")
+    user = make_user("desk", *(f"orders.{name}_productorder" for name in names))
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def boss(make_user, client):
+    """Somebody who may end claims, logged in."""
+    user = make_user("boss", "orders.view_productorder", "orders.release_productorder")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def completed(place):
+    """An order whose PIN is here, and was shown to nobody."""
+    order = place()
+    dispatch.try_auto_dispatch(order.pk)
+    due(order)
+    polling.run()
+    return ProductOrder.objects.get(pk=order.pk)
 
 
 class _Canned(BaseHTTPRequestHandler):

@@ -1,50 +1,18 @@
 import json
 
 import pytest
-from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
 from django.db.models import Value
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from backoffice.audit import LockEvent
-from orders import claims, dispatch, polling
+from orders import claims, dispatch
 from orders.models import ProductOrder, ProviderIntegration
 from tests.forms import form_fields
-from tests.orders.factories import due, make_integration, make_order, make_package, make_tenant
+from tests.orders.factories import make_integration, make_order, make_package, make_tenant
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:orders_productorder_changelist"
-DESK = ("view", "add", "check", "reveal_pin")
-
-
-@pytest.fixture
-def desk(make_user, client):
-    """Somebody at the order desk, logged in."""
-    user = make_user("desk", *(f"orders.{name}_productorder" for name in DESK))
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def boss(make_user, client):
-    user = make_user("boss", "orders.view_productorder", "orders.release_productorder")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def completed(place):
-    order = place()
-    dispatch.try_auto_dispatch(order.pk)
-    due(order)
-    polling.run()
-    return ProductOrder.objects.get(pk=order.pk)
-
-
-def act(client, action, *orders):
-    data = {"action": action, "_selected_action": [order.pk for order in orders]}
-    return client.post(reverse(LIST), data, follow=True)
 
 
 def test_an_order_is_taken_by_a_form_and_sent_by_a_task(admin_client, simulator, admin_user):
@@ -92,122 +60,6 @@ def test_the_pages_of_an_order_never_show_its_pin(admin_client, completed):
         text = admin_client.get(page).content.decode()
         assert completed.pin_code not in text
         assert f"…{completed.pin_last_four}" in text
-
-
-def test_showing_a_pin_is_recorded_and_delivers_the_order(client, desk, completed):
-    reply = client.post(reverse("admin:orders_productorder_reveal", args=[completed.pk]))
-    assert completed.pin_code in reply.content.decode()
-    assert "no-store" in reply.headers["Cache-Control"]
-    event = completed.events.last()
-    assert (event.what, event.by_id, event.status) == ("revealed", desk.pk, "delivered")
-    completed.refresh_from_db()
-    assert completed.external_status == "delivered"
-
-
-def test_a_pin_is_not_shown_by_following_an_address(client, desk, completed):
-    reply = client.get(reverse("admin:orders_productorder_reveal", args=[completed.pk]))
-    assert reply.status_code == 405
-    assert completed.events.filter(what="revealed").count() == 0
-
-
-def test_a_pin_whose_key_is_lost_is_told_of_and_not_delivered(client, desk, completed, settings):
-    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    reply = client.post(reverse("admin:orders_productorder_reveal", args=[completed.pk]))
-    assert reply.status_code == 200
-    assert "کلید رمزنگاری" in " ".join(map(str, reply.context["messages"]))
-    assert completed.events.filter(what="revealed").count() == 0
-    status = ProductOrder.objects.values_list("external_status", flat=True)
-    assert status.get() == "completed"
-
-
-def test_without_the_right_no_pin_is_shown(client, boss, completed):
-    address = reverse("admin:orders_productorder_reveal", args=[completed.pk])
-    page = client.get(reverse("admin:orders_productorder_change", args=[completed.pk]))
-    assert client.post(address).status_code == 403
-    assert address not in page.content.decode()
-    completed.refresh_from_db()
-    assert completed.external_status == "completed"
-
-
-def test_checking_makes_open_orders_due_and_wakes_the_loop(client, desk, place):
-    order, ended = place("never"), place("out_of_balance")
-    dispatch.try_auto_dispatch(order.pk)
-    dispatch.try_auto_dispatch(ended.pk)
-    OrmQ.objects.all().delete()
-    act(client, "check_status", order, ended)
-    assert list(ProductOrder.objects.open().due()) == [order]
-    assert OrmQ.objects.count() == 1
-    assert ended.events.filter(what="check_wanted").count() == 0
-
-
-def test_releasing_ends_a_claim_and_is_recorded(client, boss, place):
-    order = place()
-    dispatch.begin(order.pk)
-    act(client, "release_locks", order)
-    order.refresh_from_db()
-    assert (order.claimed_until, order.external_status) == (None, "sent")
-    event = LockEvent.objects.get()
-    assert (event.kind, event.action, event.actor_id) == ("order", "forced", boss.pk)
-    assert event.reason != ""
-
-
-def test_without_the_right_no_claim_is_ended(client, desk, place):
-    order = place()
-    dispatch.begin(order.pk)
-    act(client, "release_locks", order)
-    order.refresh_from_db()
-    assert order.claimed_until is not None
-    assert LockEvent.objects.count() == 0
-
-
-def test_clearing_leaves_live_claims_alone(client, boss, place):
-    order = place()
-    dispatch.begin(order.pk)
-    act(client, "clear_stale_locks", order)
-    order.refresh_from_db()
-    assert order.claimed_until is not None
-
-
-@pytest.mark.parametrize(
-    "field", ["provider_referans", "user_identifier", "public_id", "pin_last_four"]
-)
-def test_an_order_is_found_by_what_people_know_of_it(admin_client, completed, place, field):
-    place()
-    found = admin_client.get(reverse(LIST), {"q": str(getattr(completed, field))})
-    assert [row.pk for row in found.context["cl"].result_list] == [completed.pk]
-
-
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [
-        ({"attention": "open"}, 1),
-        ({"attention": "overdue"}, 1),
-        ({"attention": "needing_a_person"}, 1),
-        ({"claim": "live"}, 0),
-        ({"claim": "stale"}, 0),
-    ],
-)
-def test_the_list_is_filtered_by_what_needs_doing(admin_client, place, completed, query, count):
-    dispatch.try_auto_dispatch(place("out_of_balance").pk)
-    due(place())
-    found = admin_client.get(reverse(LIST), query)
-    assert found.context["cl"].result_count == count
-
-
-def test_the_list_asks_as_often_for_three_orders_as_for_one(
-    admin_client, place, django_assert_num_queries
-):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
-    place()
-    admin_client.get(reverse(LIST))
-    with CaptureQueriesContext(connection) as one:
-        admin_client.get(reverse(LIST))
-    place()
-    place()
-    with django_assert_num_queries(len(one)):
-        admin_client.get(reverse(LIST))
 
 
 def test_the_page_of_an_order_asks_as_often_for_three_attempts_as_for_one(
@@ -369,40 +221,3 @@ def test_orders_are_a_kind_of_claim_and_have_figures(place):
     assert kind.release(kind.live(), by=None, reason="test") == 1
     assert FIGURES["orders:open"].count() == 1
     assert claims.clear_stale(kind.stale()) == 0
-
-
-def test_an_order_of_a_planted_secret_shows_it_nowhere(admin_client, simulator, caplog):
-    integration = make_integration(
-        simulator.url, credentials='{"kod": "demo", "sifre": "planted-secret-4711"}'
-    )
-    order = make_order(make_package(integration))
-    dispatch.try_auto_dispatch(order.pk)
-    due(order)
-    polling.run()
-    pages = [
-        reverse("admin:orders_productorder_change", args=[order.pk]),
-        reverse("admin:orders_providerintegration_change", args=[integration.pk]),
-        reverse("admin:orders_providerintegration_history", args=[integration.pk]),
-    ]
-    shown = "".join(admin_client.get(page).content.decode() for page in pages)
-    rows = [*order.attempts.values(), *order.events.values(), *OrmQ.objects.values()]
-    assert "planted-secret-4711" not in shown + repr(rows) + caplog.text
-
-
-def every_column():
-    """Return all that the database holds, as it is stored."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        rows = []
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT * FROM "{table}"')
-            rows += cursor.fetchall()
-    return repr(rows)
-
-
-def test_a_pin_is_plain_in_no_column_and_no_log(admin_client, completed, caplog):
-    address = reverse("admin:orders_productorder_reveal", args=[completed.pk])
-    assert completed.pin_code in admin_client.post(address).content.decode()
-    assert completed.pin_code not in every_column() + caplog.text
-    assert str(completed.public_id.hex) in every_column().replace("-", "")

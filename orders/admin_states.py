@@ -1,0 +1,100 @@
+"""What machines say of orders and integrations, to be read: incidents, breakers, balances."""
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.formats import localize
+from django.utils.html import format_html
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from backoffice.clock import database_now
+from backoffice.persian import code
+from backoffice.site import ReadOnlyAdmin
+from orders.admin_history import told
+from orders.limits import Limit
+from orders.models import IntegrationState, OrderIncident
+
+
+class ClosedFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request, model_admin):
+        return [("open", _("open")), ("closed", _("closed"))]
+
+    def queryset(self, request, queryset):
+        if self.value() not in ("open", "closed"):
+            return queryset
+        return queryset.filter(closed_at__isnull=self.value() == "open")
+
+
+@admin.register(OrderIncident)
+class OrderIncidentAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "shown_order", "details", "opened_at", "closed_at", "closed_by_name"]
+    list_filter = [ClosedFilter, "kind", "opened_at"]
+    list_select_related = ["order"]
+    search_fields = ["=order__user_identifier", "=order__provider_referans"]
+    search_help_text = _("User identifier or the reference that the order has now")
+    fields = [*list_display, "closing_word"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("order__pin_code")
+
+    @admin.display(description=_("order"), ordering="order")
+    def shown_order(self, incident):
+        page = reverse("admin:orders_productorder_change", args=[incident.order_id])
+        return format_html('<a href="{}">{}</a>', page, code(incident.order.user_identifier))
+
+    @admin.display(description=_("details"))
+    def details(self, incident):
+        return told(incident.text)
+
+
+@admin.register(IntegrationState)
+class IntegrationStateAdmin(ReadOnlyAdmin):
+    list_display = [
+        "shown_integration",
+        "breaker",
+        "failures",
+        "opened_times",
+        "shown_balance",
+        "mark",
+        "balance_at",
+    ]
+    list_select_related = ["integration"]
+    search_fields = ["integration__code", "integration__name"]
+    fields = [*list_display, "open_until", "probe_until", "next_call_at"]
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request).annotate(read_at=database_now())
+        return rows.defer("integration__credentials")
+
+    @admin.display(description=_("integration"), ordering="integration__name")
+    def shown_integration(self, state):
+        return str(state.integration)
+
+    @admin.display(description=_("calls"), ordering="open_until")
+    def breaker(self, state):
+        limit = _limit(state)
+        if limit.is_open:
+            until = localize(localtime(state.open_until))
+            told = _t("left alone until %(time)s") % {"time": until}
+            return format_html('<strong class="order-mark">{}</strong>', told)
+        return _t("one call is tried") if limit.is_half_open else _t("as usual")
+
+    @admin.display(description=_("balance"), ordering="balance")
+    def shown_balance(self, state):
+        if not _limit(state).is_low:
+            return state.balance
+        return format_html(
+            '{} <strong class="order-mark">{}</strong>', localize(state.balance), _t("low")
+        )
+
+    @admin.display(description=_("low balance"), ordering="integration__low_balance")
+    def mark(self, state):
+        return state.integration.low_balance
+
+
+def _limit(state):
+    return Limit(state.integration, state, state.read_at)
