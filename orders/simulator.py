@@ -38,7 +38,7 @@ class Scenario:
 
     package: str  # kupur
     buys: bool = True
-    sending: str = "answer"  # answer, slow, error, empty, html, reset, refuse
+    sending: str = "answer"  # answer, slow, error, empty, html, reset, poor, refuse
     ends: str = "completed"  # completed, topped_up, cancelled, never
     cost: float = 10.12
 
@@ -53,7 +53,8 @@ SCENARIOS = {
     "error": Scenario("106", buys=False, sending="error"),
     "empty": Scenario("107", buys=False, sending="empty"),
     "html": Scenario("108", buys=False, sending="html"),
-    "out_of_balance": Scenario("109", buys=False, sending="refuse"),
+    "out_of_balance": Scenario("109", buys=False, sending="poor"),
+    "refused": Scenario("110", buys=False, sending="refuse"),
 }
 BY_PACKAGE = {scenario.package: name for name, scenario in SCENARIOS.items()}
 
@@ -186,7 +187,8 @@ class Znet:
             "error": (500, "Internal Server Error"),
             "empty": (200, ""),
             "html": (200, "<!DOCTYPE html><html><body>Bakım</body></html>"),
-            "refuse": (200, "3|Yetersiz bakiye"),
+            "poor": (200, "3|Yetersiz bakiye"),
+            "refuse": (200, "3|Oyuncu Bulunamadı"),
         }.get(scenario.sending, (200, f"OK|{cost:.2f}|{balance:.2f}"))
 
     def status(self, query):

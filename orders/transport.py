@@ -1,29 +1,38 @@
-"""The one way out to a provider: sessions, the call, its errors, and the masking of secrets.
+"""The one way out to a provider: the call, its errors, and the masking of secrets.
 
 Nothing that leaves this module, a log line, an exception or a text to be kept, holds an address
 or a secret.
 """
 
-import os
-import time
-from collections.abc import Iterable
+import http.client
+import json
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
-from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import quote, quote_plus
+from typing import Any
+from urllib.parse import quote, quote_plus, urlencode
 
 import requests
+import urllib3
 from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext_noop
-from urllib3.exceptions import LocationParseError, NewConnectionError
 
-from orders.addresses import ForbiddenAddress, GuardedTransport
+from orders.addresses import Origin, origin_of
+from orders.connections import (
+    ForbiddenAddress,
+    KeptConnection,
+    NotReached,
+    keep,
+    new_session,
+    take,
+)
 
 CONNECTIONS = 64  # at once, of one process; of one integration a quarter
 ANSWER_MAXIMUM_BYTES = 100_000
+PIECE_BYTES = 8192
 KEPT = 500  # characters of a text that is kept
 LONGEST_PAUSE = 86_400.0  # seconds that a provider may ask us to wait
 # Statuses that a server gives without handing the request on: certainly nothing was placed.
@@ -35,7 +44,10 @@ class CallInTransaction(Exception):
 
 
 class ProviderFailure(Exception):
-    """There is no answer that can be read. The text never holds the address, which is a secret."""
+    """There is no answer that can be read. The text never holds the address, which is a secret.
+
+    ``transport`` is whether the provider gave no usable answer at all.
+    """
 
     def __init__(
         self,
@@ -45,6 +57,7 @@ class ProviderFailure(Exception):
         retryable: bool = False,
         retry_after: float | None = None,
         body: str = "",
+        transport: bool = True,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -52,6 +65,7 @@ class ProviderFailure(Exception):
         self.retryable = retryable
         self.retry_after = retry_after
         self.body = body
+        self.transport = transport
 
 
 @dataclass(frozen=True)
@@ -62,17 +76,35 @@ class ProviderRequest:
     parameters: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not all(text.isascii() and text.isprintable() for text in self.headers.values()):
+            raise ValueError("a header can't be sent")
+
     def masked(self, secrets: Iterable[str]) -> str:
         pairs = " ".join(f"{name}={value}" for name, value in self.parameters.items())
-        return redact(f"GET {self.path} {pairs}", secrets)
+        return redact(f"GET {self.path} {pairs}".strip(), secrets)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server answered, not yet looked at."""
+
+    status: int
+    retry_after: str
+    body: bytes
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return at most ``KEPT`` characters of a text, every secret in it masked."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        for form in {secret, quote(secret), quote_plus(secret)}:
+        for form in {secret, quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}:
             text = text.replace(form, "***")
     return text[:KEPT]
+
+
+def redact_codes(text: str) -> str:
+    """Return a text that nobody could read with everything masked that may be a PIN."""
+    return re.sub(r"[\w-]*[0-9][\w-]*", lambda word: word[0] if len(word[0]) < 4 else "***", text)
 
 
 def refuse_inside_transaction() -> None:
@@ -81,79 +113,125 @@ def refuse_inside_transaction() -> None:
         raise CallInTransaction("a provider may not be called inside a transaction")
 
 
-def new_session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # no proxy and no .netrc gets to see the credentials
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # threads share it
-    transport = GuardedTransport(max_retries=0, pool_maxsize=CONNECTIONS // 4)
-    session.mount("http://", transport)
-    session.mount("https://", transport)
-    return session
+def call(
+    creds: dict[str, Any], request: ProviderRequest, *, paths: str, order: bool = False
+) -> str:
+    """Return the text of an answer; raise ``ProviderFailure`` where there is none to be read.
 
-
-@cache
-def _session_of(process: int) -> requests.Session:
-    return new_session()
-
-
-def kept_session() -> requests.Session:
-    """Return this process's session, whose connections are kept alive; a fork has its own."""
-    return _session_of(os.getpid())
-
-
-def call(session: requests.Session, base_url: str, request: ProviderRequest) -> str:
-    """Return the text of an answer; raise ``ProviderFailure`` where there is none to be read."""
+    ``paths`` is the pattern of the paths that may be asked for. An ``order`` is sent once and never
+    again, over a connection of its own: a kept one may have been closed by the provider, and an
+    order that is then reset would be of unknown outcome for nothing.
+    """
     refuse_inside_transaction()
-    deadline = time.monotonic() + settings.PROVIDER_CONNECT_SECONDS + settings.PROVIDER_READ_SECONDS
     try:
-        with session.get(
-            f"{base_url.rstrip('/')}/{request.path}",
+        origin = _allowed_origin(creds, request, paths)
+        reply = _send_order(origin, request) if order else _ask(origin, request)
+    except ForbiddenAddress:
+        raise ProviderFailure(gettext_noop("forbidden address"), outcome="refused") from None
+    except NotReached:
+        raise ProviderFailure(
+            gettext_noop("provider not reached"), outcome="refused", retryable=True
+        ) from None
+    except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
+        # Without the cause here and below: its text holds the whole address.
+        raise ProviderFailure(gettext_noop("no answer in time")) from None
+    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError):
+        raise ProviderFailure(gettext_noop("connection broken")) from None
+    return _text(reply)
+
+
+def _allowed_origin(creds: dict[str, Any], request: ProviderRequest, paths: str) -> Origin:
+    try:
+        origin = origin_of(creds["base_url"])
+    except ValueError:
+        raise NotReached from None
+    hosts = creds.get("allowed_hosts")
+    if (hosts and not origin.is_among(hosts)) or not re.fullmatch(paths, request.path):
+        raise ForbiddenAddress
+    return origin
+
+
+def _send_order(origin: Origin, request: ProviderRequest) -> Reply:
+    with (
+        new_session() as session,
+        session.get(
+            f"{origin.url}/{request.path}",
             params=request.parameters,
             headers={"Accept": "*/*", **request.headers},
             timeout=(settings.PROVIDER_CONNECT_SECONDS, settings.PROVIDER_READ_SECONDS),
             allow_redirects=False,
             stream=True,
-        ) as response:
-            return _read(response, deadline)
-    except ForbiddenAddress:
-        raise ProviderFailure(gettext_noop("forbidden address"), outcome="refused") from None
-    except (requests.RequestException, LocationParseError) as problem:
-        # Without the cause: its text holds the whole address.
-        raise _failure_of(problem) from None
+        ) as response,
+    ):
+        after = response.headers.get("Retry-After", "")
+        return Reply(response.status_code, after, _body(response.raw.read))
 
 
-def _failure_of(problem: requests.RequestException | LocationParseError) -> ProviderFailure:
-    cause = getattr(problem.args[0] if problem.args else None, "reason", None)
-    not_reached = (requests.ConnectTimeout, requests.exceptions.InvalidURL, LocationParseError)
-    if isinstance(problem, not_reached) or isinstance(cause, NewConnectionError):
-        return ProviderFailure(
-            gettext_noop("provider not reached"), outcome="refused", retryable=True
+def _ask(origin: Origin, request: ProviderRequest) -> Reply:
+    """Ask over a kept connection; once more over a fresh one where it turns out to be closed."""
+    kept = take(origin)
+    response = _begin(kept, request) if kept else None
+    if kept is None or response is None:
+        kept = KeptConnection(origin)
+        response = _begin(kept, request)
+    if response is None:
+        raise ConnectionResetError
+    try:
+        reply = Reply(
+            response.status, response.headers.get("Retry-After", ""), _body(response.read)
         )
-    if isinstance(problem, requests.ReadTimeout):
-        return ProviderFailure(gettext_noop("no answer in time"))
-    return ProviderFailure(gettext_noop("connection broken"))
+        if response.length:
+            raise http.client.IncompleteRead(b"")
+    except BaseException:
+        kept.close()
+        raise
+    if kept.sock:
+        keep(kept)
+    return reply
 
 
-def _read(response: requests.Response, deadline: float) -> str:
+def _begin(connection: KeptConnection, request: ProviderRequest) -> http.client.HTTPResponse | None:
+    """Return an answer whose body is not read yet, None where the connection was reset before."""
+    query = f"?{urlencode(request.parameters)}" if request.parameters else ""
+    target = f"{connection.origin.path}/{request.path}{query}"
+    try:
+        connection.request("GET", target, headers={"Accept": "*/*", **request.headers})
+        return connection.getresponse()
+    except ConnectionError:
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _body(read: Callable[[int], bytes]) -> bytes:
     body = b""
-    for chunk in response.iter_content(8192):
-        body += chunk
-        if len(body) > ANSWER_MAXIMUM_BYTES or time.monotonic() > deadline:
-            raise ProviderFailure(gettext_noop("the answer is too long or too slow"))
-    text = _decode(body)
-    code = response.status_code
+    while piece := read(PIECE_BYTES):
+        body += piece
+        if len(body) > ANSWER_MAXIMUM_BYTES:
+            raise ProviderFailure(gettext_noop("the answer is too long"))
+    return body
+
+
+def _text(reply: Reply) -> str:
+    text, code = _decode(reply.body), reply.status
     if code == 429:
-        after = _seconds(response.headers.get("Retry-After", ""))
         raise ProviderFailure(
-            "HTTP 429", outcome="refused", retryable=True, retry_after=after, body=text
+            "HTTP 429",
+            outcome="refused",
+            retryable=True,
+            retry_after=_seconds(reply.retry_after),
+            body=text,
+            transport=False,
         )
     if code in REFUSING:
-        raise ProviderFailure(f"HTTP {code}", outcome="refused", body=text)
+        raise ProviderFailure(f"HTTP {code}", outcome="refused", body=text, transport=False)
     if code != 200:
-        raise ProviderFailure(f"HTTP {code}", body=text)
+        raise ProviderFailure(f"HTTP {code}", retry_after=_seconds(reply.retry_after), body=text)
     if not text.strip():
         raise ProviderFailure(gettext_noop("empty answer"))
-    if text.lstrip().startswith("<"):
+    if text.lstrip("\ufeff \t\r\n").startswith("<"):
         raise ProviderFailure(gettext_noop("HTML instead of an answer"), body=text)
     return text
 
@@ -167,6 +245,7 @@ def _decode(body: bytes) -> str:
 
 
 def _seconds(value: str) -> float | None:
+    """Return how long a provider asks us to wait, which it says in seconds or as a date."""
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_PAUSE)
     try:

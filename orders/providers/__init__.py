@@ -32,8 +32,11 @@ class ProviderBinding:
     adapter: ProviderAdapter
     integration: Any
 
-    def to_credentials(self) -> dict[str, str]:
-        """Return the account's address and secrets; raise ``Misconfigured`` where one lacks."""
+    def to_credentials(self) -> dict[str, Any]:
+        """Return the account's address, the hosts it may have, and its secrets.
+
+        Raises ``Misconfigured`` where one lacks.
+        """
         try:
             known = json.loads(self.integration.credentials or "{}")
         except ValueError:
@@ -41,7 +44,11 @@ class ProviderBinding:
         missing = [name for name in self.adapter.credential_names if not known.get(name)]
         if missing:
             raise Misconfigured(f"credentials are missing: {', '.join(missing)}")
-        return {"base_url": self.integration.base_url, **known}
+        return {
+            **known,
+            "base_url": self.integration.base_url,
+            "allowed_hosts": self.integration.allowed_hosts.split(),
+        }
 
 
 def get_provider_binding(provider: str, integration: Any) -> ProviderBinding:

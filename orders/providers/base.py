@@ -1,38 +1,40 @@
 """What all providers share: the seam, the HTTP call, its errors, and the one place of redaction.
 
-A provider's module has a class ``Adapter`` that only translates: four methods, no HTTP. Both
-calls answer with a plain dict and never raise for what the provider did.
+A provider's module has a class ``Adapter`` that only translates: what is asked, and what an answer
+means. The calls of the seam answer with plain dicts and never raise for what the provider did.
 
 ``place_order``: ``outcome`` is ``accepted``, ``refused`` (certainly not placed; with ``retryable``
-where the provider was not reached at all) or ``unknown`` (never to be sent again by a machine).
-``fetch_status``: ``outcome`` is ``answered``, which alone makes ``status`` mean something, or
-``no_answer``.
+where the provider was not reached at all, with ``lowBalance`` where our money there is out) or
+``unknown`` (never to be sent again by a machine).
+``fetch_status_many``: by reference; ``outcome`` is ``answered``, which alone makes ``status`` mean
+something, or ``no_answer``.
+All have ``transport``, whether there was no usable answer at all: the provider was not reached, too
+slow, or what came can't have come from its API.
 """
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
-import requests
+from django.utils.translation import gettext_noop
 
 from orders.transport import (
-    CONNECTIONS,
     CallInTransaction,
     ProviderFailure,
     ProviderRequest,
     call,
-    kept_session,
-    new_session,
     redact,
-    refuse_inside_transaction,
+    redact_codes,
 )
 
 __all__ = ["Misconfigured", "ProviderAdapter", "ProviderFailure", "ProviderRequest", "money"]
 
 logger = logging.getLogger(__name__)
+Reading = TypeVar("Reading")
+REASON_LENGTH = 300
+LEFT_OUT = gettext_noop("the provider's answer leaves the order out")
 
 
 class Misconfigured(Exception):
@@ -48,48 +50,121 @@ def money(text: str) -> Decimal | None:
     return value.quantize(Decimal("0.01")) if value.is_finite() and abs(value) < 10**12 else None
 
 
-def in_parallel(function: Any, items: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield (item, result) as they come, over a bounded number of connections.
-
-    ``function`` runs in threads of its own and touches no database.
-    """
-    refuse_inside_transaction()
-    with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="provider") as pool:
-        futures = {pool.submit(function, item): item for item in items}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-
-
 class ProviderAdapter:
-    """One provider's protocol. A subclass fills in the four methods that translate."""
+    """One provider's protocol. A subclass fills in the methods that translate."""
 
     credential_names: tuple[str, ...] = ()
+    optional_names: tuple[str, ...] = ()  # beside the credentials, no secrets
     default_mapping: dict[str, str] = {}  # the provider's parameter -> the order's field
     package_id_example = ""
-    status_batch = 1  # how many references one question takes
+    allowed_paths = ""  # the pattern of all paths that the requests below may have
+    low_balance_words: tuple[str, ...] = ()  # in a refusal, in lower case
+    status_batch = 1  # references that one call can ask about
+
+    # What a provider's module translates
 
     def package_parameters(self, provider_package_id: str) -> dict[str, str]:
         """Return the parameters that name a package; raise ValueError for a text that can't."""
         raise NotImplementedError
 
     def order_request(
-        self, creds: dict[str, str], provider_package_id: str, payload: dict[str, Any]
+        self, creds: dict[str, Any], provider_package_id: str, payload: dict[str, Any]
     ) -> ProviderRequest:
         raise NotImplementedError
 
-    def read_order(self, text: str) -> dict[str, Any]:
-        """Return what an answer to an order means, or raise ``ProviderFailure``."""
-        raise NotImplementedError
+    def read_order(self, creds: dict[str, Any], text: str, referans: str) -> dict[str, Any]:
+        """Return what an answer to an order means, or raise ``ProviderFailure``.
 
-    def status_request(self, creds: dict[str, str], referans: str) -> ProviderRequest:
-        raise NotImplementedError
-
-    def read_status(self, text: str) -> dict[str, Any]:
-        """Return what an answer to a question means, or raise ``ProviderFailure``.
-
-        ``secret`` is what of the answer must not be kept in words, where it is not ``pinCode``.
+        ``hidden`` is a list of what of the answer must not be kept in words.
         """
         raise NotImplementedError
+
+    def status_request(self, creds: dict[str, Any], references: Sequence[str]) -> ProviderRequest:
+        raise NotImplementedError
+
+    def read_statuses(
+        self, creds: dict[str, Any], text: str, references: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Return what an answer to a question means by reference, or raise ``ProviderFailure``.
+
+        ``answer`` is the part of it about a reference, where it is not the whole; ``hidden`` is
+        a list of what of it must not be kept in words, beside ``pinCode``.
+        """
+        raise NotImplementedError
+
+    def balance_request(self, creds: dict[str, Any]) -> ProviderRequest:
+        raise NotImplementedError
+
+    def read_balance(self, text: str) -> Decimal:
+        """Return our money at the provider, or raise ``ProviderFailure``."""
+        raise NotImplementedError
+
+    def read_error(self, text: str) -> dict[str, Any] | None:
+        """Return what the body of an HTTP error means for an order, None where its status says it.
+
+        Keys are ``outcome``, ``retryable`` and ``reason``.
+        """
+        return None
+
+    # The seam
+
+    def place_order(
+        self, creds: dict[str, Any], provider_package_id: str, payload: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Place an order once under ``payload["referans"]``; return what is known of it then."""
+        referans = payload["referans"]
+        request = self.order_request(creds, provider_package_id, payload)
+        found, common = self._exchange(
+            creds, request, lambda text: self.read_order(creds, text, referans), order=True
+        )
+        answer = self._told(creds, common, found or {})
+        refused = answer["outcome"] == "refused"
+        words = answer["reason"].lower().replace("\u0307", "")  # what lower makes of a Turkish I
+        return {
+            "cost": None,
+            "balance": None,
+            **answer,
+            "providerReferans": referans,
+            "status": "failed" if refused else "sent",
+            "lowBalance": refused and any(word in words for word in self.low_balance_words),
+        }
+
+    def fetch_status(self, creds: dict[str, Any], referans: str) -> dict[str, Any]:
+        """Ask what became of an order by our reference; return what is known of it then."""
+        return self.fetch_status_many(creds, [referans])[referans]
+
+    def fetch_status_many(
+        self, creds: dict[str, Any], references: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Ask about at most ``status_batch`` orders in one call; return answers by reference."""
+        if len(references) > self.status_batch:
+            raise ValueError(f"one call asks about {self.status_batch} orders at most")
+        request = self.status_request(creds, references)
+        found, common = self._exchange(
+            creds, request, lambda text: self.read_statuses(creds, text, references)
+        )
+        hidden = [secret for reading in (found or {}).values() for secret in _hidden(reading)]
+        left_out = {} if found is None else {"reason": LEFT_OUT, "answer": ""}
+        answers = {}
+        for reference in references:
+            reading = (found or {}).get(reference, left_out)
+            answer = {"status": "", "pinCode": "", **self._told(creds, common, reading, hidden)}
+            if reading.get("outcome") != "answered":
+                answer["outcome"] = "no_answer"
+            del answer["retryable"]
+            answers[reference] = answer
+        return answers
+
+    def fetch_balance(self, creds: dict[str, Any]) -> dict[str, Any]:
+        """Ask for our money at the provider; return what is known of it then."""
+        request = self.balance_request(creds)
+        balance, common = self._exchange(creds, request, lambda text: self.read_balance(text))
+        answer = self._told(creds, common, {})
+        del answer["retryable"]
+        outcome = "no_answer" if balance is None else "answered"
+        return {**answer, "balance": balance, "outcome": outcome}
+
+    # What they are made of
 
     def mapped(self, payload: dict[str, Any]) -> dict[str, str]:
         """Return the order's fields under the names that the package's mapping gives them."""
@@ -101,7 +176,7 @@ class ProviderAdapter:
         return {name: fields[source] for name, source in mapping.items()}
 
     def describe_order(
-        self, creds: dict[str, str], provider_package_id: str, payload: dict[str, Any]
+        self, creds: dict[str, Any], provider_package_id: str, payload: dict[str, Any]
     ) -> str:
         """Return the masked request; raise ``Misconfigured`` where there can be none."""
         try:
@@ -110,67 +185,64 @@ class ProviderAdapter:
             raise Misconfigured("the routing does not fit the provider") from None
         return request.masked(self.secrets(creds))
 
-    def secrets(self, creds: dict[str, str]) -> list[str]:
+    def secrets(self, creds: dict[str, Any]) -> list[str]:
         return [creds[name] for name in self.credential_names]
-
-    def place_order(
-        self, creds: dict[str, str], provider_package_id: str, payload: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Place an order once under ``payload["referans"]``; return what is known of it then."""
-        result = {
-            "providerReferans": payload["referans"],
-            "outcome": "unknown",
-            "retryable": False,
-            "cost": None,
-            "balance": None,
-        }
-        request = self.order_request(creds, provider_package_id, payload)
-        # Over a connection of its own: a kept one may have been closed by the provider, and an
-        # order that it then resets would be of unknown outcome for nothing.
-        with new_session() as session:
-            answer = self._exchange(creds, session, request, self.read_order, result)
-        answer["status"] = "failed" if answer["outcome"] == "refused" else "sent"
-        return answer
-
-    def fetch_status(self, creds: dict[str, str], referans: str) -> dict[str, Any]:
-        """Ask what became of an order by our reference; return what is known of it then."""
-        result = {"status": "", "pinCode": "", "outcome": "no_answer"}
-        request = self.status_request(creds, referans)
-        answer = self._exchange(creds, kept_session(), request, self.read_status, result)
-        if answer["outcome"] != "answered":
-            answer["outcome"] = "no_answer"
-        return answer
 
     def _exchange(
         self,
-        creds: dict[str, str],
-        session: requests.Session,
+        creds: dict[str, Any],
         request: ProviderRequest,
-        read: Any,
-        result: dict[str, Any],
-    ) -> dict[str, Any]:
-        text, reason, retry_after = "", "", None
-        began, transport = time.monotonic(), True
+        read: Callable[[str], Reading],
+        *,
+        order: bool = False,
+    ) -> tuple[Reading | None, dict[str, Any]]:
+        """Return (what an answer was read as, None without one; what is known of the call)."""
+        text, found = "", None
+        known: dict[str, Any] = {"outcome": "unknown", "retryable": False, "transport": False}
+        known |= {"reason": "", "retryAfter": None, "request": request.masked(self.secrets(creds))}
+        began = time.monotonic()
         try:
-            text = call(session, creds["base_url"], request)
-            transport = False
-            result |= read(text)
-            reason = result.get("reason", "")
+            text = call(creds, request, paths=self.allowed_paths, order=order)
+            found = read(text)
         except ProviderFailure as failure:
-            text, reason, retry_after = failure.body or text, failure.reason, failure.retry_after
-            result |= {"outcome": failure.outcome, "retryable": failure.retryable}
+            known |= self._failed(failure)
+            text = redact_codes(failure.body or text)
         except CallInTransaction:
             raise
         except Exception as problem:
             # A fault of ours after the order may have gone out: its text may hold the answer.
             logger.error("Adapter %s failed: %s", type(self).__module__, type(problem).__name__)
-            reason = type(problem).__name__
-        hidden = [*self.secrets(creds), result.get("pinCode", ""), result.pop("secret", "")]
-        result["reason"] = redact(reason, hidden)[:300]
-        result["answer"] = redact(text, hidden)
-        result["retryAfter"] = retry_after
-        result["transport"] = transport
-        result["request"] = request.masked(self.secrets(creds))
-        result["milliseconds"] = round((time.monotonic() - began) * 1000)
-        result.setdefault("lowBalance", False)
-        return result
+            known["reason"] = type(problem).__name__
+            text = redact_codes(text)
+        known["milliseconds"] = round((time.monotonic() - began) * 1000)
+        return found, known | {"answer": text}
+
+    def _failed(self, failure: ProviderFailure) -> dict[str, Any]:
+        known = {
+            "outcome": failure.outcome,
+            "retryable": failure.retryable,
+            "transport": failure.transport,
+            "reason": failure.reason,
+            "retryAfter": failure.retry_after,
+        }
+        words = self.read_error(failure.body) if failure.body else None
+        return known if words is None else known | {"transport": False} | words
+
+    def _told(
+        self,
+        creds: dict[str, Any],
+        common: dict[str, Any],
+        reading: dict[str, Any],
+        hidden: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        """Return an answer as it may be kept: without secrets in its words."""
+        answer = common | reading
+        masked = [*self.secrets(creds), *hidden, *_hidden(reading)]
+        answer.pop("hidden", None)
+        answer["reason"] = redact(answer["reason"], masked)[:REASON_LENGTH]
+        answer["answer"] = redact(answer["answer"], masked)
+        return answer
+
+
+def _hidden(reading: dict[str, Any]) -> list[str]:
+    return [*reading.get("hidden", ()), reading.get("pinCode", "")]

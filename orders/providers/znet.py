@@ -14,6 +14,8 @@ Quirks:
 
 import logging
 import re
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -30,6 +32,8 @@ class Adapter(ProviderAdapter):
     credential_names = ("kod", "sifre")
     default_mapping = {"oyuncu_bilgi": "user_identifier", "musteri_tel": "extra_field"}
     package_id_example = "187:660"
+    allowed_paths = r"servis/(pin_ekle|pin_kontrol|bakiye_kontrol)\.php"
+    low_balance_words = ("bakiye",)
 
     def package_parameters(self, provider_package_id: str) -> dict[str, str]:
         """Return ``oyun`` and ``kupur`` of ``oyun_bilgi_id:kupur``."""
@@ -39,7 +43,7 @@ class Adapter(ProviderAdapter):
         return {"oyun": match[1], "kupur": match[2]}
 
     def order_request(
-        self, creds: dict[str, str], provider_package_id: str, payload: dict[str, Any]
+        self, creds: dict[str, Any], provider_package_id: str, payload: dict[str, Any]
     ) -> ProviderRequest:
         return ProviderRequest(
             "servis/pin_ekle.php",
@@ -51,49 +55,77 @@ class Adapter(ProviderAdapter):
             },
         )
 
-    def read_order(self, text: str) -> dict[str, Any]:
+    def read_order(self, creds: dict[str, Any], text: str, referans: str) -> dict[str, Any]:
         """``OK|cost|balance`` is accepted, ``3|text`` refused, anything else unknown."""
-        parts = [part.strip() for part in text.split("|")]
+        parts = _parts(text)
         if parts[0] == "OK":
             cost, balance = (*parts[1:3], "", "")[:2]
             return {"outcome": "accepted", "cost": money(cost), "balance": money(balance)}
         if parts[0] == "3" and len(parts) > 1:
-            return {"outcome": "refused", "reason": _words("|".join(parts[1:]))}
-        raise ProviderFailure(gettext_noop("unknown answer"), body=text)
+            return {"outcome": "refused", "reason": _plain("|".join(parts[1:]))}
+        raise _unknown(parts, text)
 
-    def status_request(self, creds: dict[str, str], referans: str) -> ProviderRequest:
+    def status_request(self, creds: dict[str, Any], references: Sequence[str]) -> ProviderRequest:
+        [referans] = references
         return ProviderRequest(
             "servis/pin_kontrol.php", {**self._login(creds), "tahsilat_api_islem_id": referans}
         )
 
-    def read_status(self, text: str) -> dict[str, Any]:
+    def read_statuses(
+        self, creds: dict[str, Any], text: str, references: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
         """``OK|1/2/3|PIN|text`` is the order's state, anything else no answer about it."""
-        parts = text.strip().split("|", 3)
-        if parts[0].strip() != "OK" or len(parts) < 3:
-            reason = _words(parts[1]) if parts[0].strip() == "3" and len(parts) > 1 else ""
-            raise ProviderFailure(reason or gettext_noop("unknown answer"), body=text)
-        state, middle = parts[1].strip(), parts[2].strip()
+        [referans] = references
+        return {referans: self._read_status(text)}
+
+    def _read_status(self, text: str) -> dict[str, Any]:
+        parts = _parts(text, 3)
+        if parts[0] == "3" and len(parts) > 1:
+            return {"outcome": "no_answer", "reason": _plain("|".join(parts[1:]))}
+        if parts[0] != "OK" or len(parts) < 3:
+            raise _unknown(parts, text)
+        state, middle = parts[1:3]
         middle = "" if middle in NO_PIN else middle
-        words = _words(parts[3]) if len(parts) > 3 else ""
+        words = _plain(parts[3]) if len(parts) > 3 else ""
         status = STATUSES.get(state)
         if status is None:
             logger.warning("znet answers with the unknown state %.20r", state)
-        pin = middle if status == "completed" else ""
-        secret = middle if status != "cancelled" else ""  # a PIN that came too early is one, too
-        if status == "cancelled":
-            words = words or _words(middle)
         return {
             "outcome": "answered",
             "status": status or "processing",
-            "pinCode": pin,
-            "secret": secret,
-            "reason": words,
+            "pinCode": middle if status == "completed" else "",
+            # A PIN that came too early is a secret, too.
+            "hidden": [middle] if status != "cancelled" else [],
+            "reason": words or (_plain(middle) if status == "cancelled" else ""),
         }
 
-    def _login(self, creds: dict[str, str]) -> dict[str, str]:
+    def balance_request(self, creds: dict[str, Any]) -> ProviderRequest:
+        return ProviderRequest("servis/bakiye_kontrol.php", self._login(creds))
+
+    def read_balance(self, text: str) -> Decimal:
+        """``OK|balance``; a third field, seen but not documented, is our debt."""
+        parts = _parts(text)
+        balance = money(parts[1]) if parts[0] == "OK" and len(parts) > 1 else None
+        if balance is None:
+            raise _unknown(parts, text)
+        return balance
+
+    def _login(self, creds: dict[str, Any]) -> dict[str, str]:
         return {"kod": creds["kod"], "sifre": creds["sifre"]}
 
 
-def _words(text: str) -> str:
+def _unknown(parts: list[str], text: str) -> ProviderFailure:
+    """Return the failure for an answer without meaning; a number before the line is znet's own."""
+    own = len(parts) > 1 and parts[0].isdigit()
+    return ProviderFailure(gettext_noop("unknown answer"), body=text, transport=not own)
+
+
+def _parts(text: str, most: int = -1) -> list[str]:
+    """Return the fields of an answer as they came: a PIN may hold a sign that encodes another."""
+    whole = text if "|" in text else _plain(text)
+    return [part.strip() for part in whole.split("|", most)]
+
+
+def _plain(text: str) -> str:
     """Return an explanation as text; some servers send it encoded as for an address."""
-    return unquote_plus(text).strip() if re.search(r"%[0-9A-F]{2}", text) else text.strip()
+    return unquote_plus(text).strip() if re.search(r"%[0-9A-Fa-f]{2}", text) else text

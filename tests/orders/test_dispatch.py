@@ -136,11 +136,11 @@ def test_a_refused_order_goes_to_the_next_provider(simulator, store):
 
 
 def test_an_order_that_every_provider_refuses_has_failed_for_review(place, store):
-    order = place("out_of_balance")
+    order = place("refused")
     assert dispatch.try_auto_dispatch(order.pk) == "refused"
     order.refresh_from_db()
     assert (order.external_status, order.review_reason) == ("failed", "refused")
-    assert (order.provider_message, order.next_check_at) == ("Yetersiz bakiye", None)
+    assert (order.provider_message, order.next_check_at) == ("Oyuncu Bulunamadı", None)
     assert store.purchases() == 0
 
 
@@ -201,7 +201,7 @@ def test_an_answer_after_staff_ended_the_claim_changes_only_the_attempt(place, m
 
 
 def test_a_refusal_after_staff_ended_the_claim_is_found_by_the_next_check(place, make_user):
-    order = place("out_of_balance")
+    order = place("refused")
     sending = dispatch.begin(order.pk)
     claims.force_release(ProductOrder.objects.all(), by=make_user("boss"), reason="hangs")
     dispatch.settle(sending, dispatch.call(sending))

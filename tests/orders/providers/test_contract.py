@@ -19,6 +19,7 @@ class Integration:
 
     def __init__(self, provider, base_url):
         self.base_url = base_url
+        self.allowed_hosts = ""
         names = providers.get_adapter(provider).credential_names
         self.credentials = json.dumps({name: f"{SECRET}-{name}" for name in names})
 
