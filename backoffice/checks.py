@@ -18,6 +18,7 @@ from backoffice.clusters import configured, longest_wait
 from backoffice.imports import LockAwareResource
 from backoffice.locks import EditableModel
 from backoffice.schedules import SCHEDULED_TASKS
+from backoffice.site import ReadOnlyAdmin
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -93,7 +94,8 @@ def check_guards(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                 faults += _faults_of_admin(model_admin)
                 continue
             edited = {model_admin.model, *(inline.model for inline in model_admin.inlines)}
-            if any(model._meta.concrete_model in lines for model in edited):
+            reads = isinstance(model_admin, ReadOnlyAdmin)
+            if not reads and any(model._meta.concrete_model in lines for model in edited):
                 faults.append(
                     _fault(model_admin, "edits lines past the lock of their document", 11)
                 )

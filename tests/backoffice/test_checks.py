@@ -15,6 +15,7 @@ from backoffice.clusters import configured
 from backoffice.imports import LockAwareResource, OfficeImportExportMixin, OfficeResource
 from backoffice.lock_actions import changes_documents, reads_only
 from backoffice.schedules import ScheduledTask
+from backoffice.site import ReadOnlyAdmin
 from inventory.models import (
     CountLine,
     DocumentLine,
@@ -195,6 +196,11 @@ def test_an_admin_of_lines_beside_that_of_their_documents_is_refused(site):
 def test_an_admin_of_what_goes_with_its_document_is_refused(site, model):
     site.register(model, admin.ModelAdmin)
     assert ids(checks.check_guards()) == ["backoffice.E011"]
+
+
+def test_an_admin_that_only_shows_what_goes_with_a_document_is_no_fault(site):
+    site.register(PackageRouting, ReadOnlyAdmin)
+    assert checks.check_guards() == []
 
 
 def test_lines_as_an_inline_of_what_they_point_to_are_refused(site):
