@@ -43,10 +43,10 @@ def endpoint(permission, *, method="POST", calls_a_minute=None):
                 return refuse(405, text, Allow=method)
             if not request.user.is_staff or (permission and not may(request.user, permission)):
                 return refuse(403, _t("You do not have the right to do this."))
-            if calls_a_minute and _calls(name, request.user) > calls_a_minute:
-                wait = str(MINUTE - int(time.time()) % MINUTE)
+            wait = calls_a_minute and seconds_to_wait(name, request.user.pk, calls_a_minute)
+            if wait:
                 text = _t("Too many requests; try again in a minute.")
-                return refuse(429, text, **{"Retry-After": wait})
+                return refuse(429, text, **{"Retry-After": str(wait)})
             try:
                 return view(request, *args, **kwargs)
             except PermissionDenied:
@@ -84,11 +84,16 @@ def given(user_id, permission):
     return rows.filter(Q(user=user_id) | Q(group__user=user_id))
 
 
-def _calls(name, user):
-    """Count this call; return how many the user made in this minute."""
-    key = f"calls:{name}:{user.pk}:{int(time.time()) // MINUTE}"
+def seconds_to_wait(name, caller, calls_a_minute):
+    """Count a call; return 0 where it may be made, else how long its minute goes on."""
+    now = int(time.time())
+    key = f"calls:{name}:{caller}:{now // MINUTE}"
     office_cache.add(key, 0, 2 * MINUTE)
-    return office_cache.incr(key)
+    try:
+        calls = office_cache.incr(key)
+    except ValueError:  # the cache was full and has thrown it away just now
+        return 0
+    return MINUTE - now % MINUTE if calls > calls_a_minute else 0
 
 
 def csrf_failure(request, reason=""):

@@ -201,6 +201,7 @@ PROVIDER_BREAKER_FAILURES = env.number("PROVIDER_BREAKER_FAILURES", 5, low=1, hi
 PROVIDER_BREAKER_SECONDS = env.numbers("PROVIDER_BREAKER_SECONDS", "30,60,120,300,600")
 PROVIDER_CONNECT_SECONDS = env.number("PROVIDER_CONNECT_SECONDS", 5, low=0.1, high=60, kind=float)
 PROVIDER_READ_SECONDS = env.number("PROVIDER_READ_SECONDS", 20, low=0.1, high=60, kind=float)
+ORDER_API_CALLS_A_MINUTE = env.number("ORDER_API_CALLS_A_MINUTE", 600, low=1, high=1_000_000)
 DEMO = env.flag("DEMO", None)  # into a new database only; None: where that is SQLite
 SIMULATOR = env.flag("SIMULATOR", False)  # remembered where the demo office was set up
 PROVIDER_PRIVATE_ADDRESSES = env.flag("PROVIDER_PRIVATE_ADDRESSES", SIMULATOR)

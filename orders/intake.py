@@ -6,9 +6,10 @@ from orders import dispatch, journal
 from orders.journal import OrderEvent
 
 
-def accept(order, *, by):
+def accept(order, *, by, by_name=""):
     """Save a new order and queue its sending in one transaction; return the order.
 
+    ``by_name`` is how the journal calls a shop's program; ``by`` is None then.
     The queue is in the same database, so that there is no order without a task, and no task
     without an order. A lost task is made good by the batch: the order is due from now on.
     """
@@ -17,6 +18,8 @@ def accept(order, *, by):
     order.created_by = by
     with transaction.atomic():
         order.save()
-        journal.record(order.pk, OrderEvent.What.CREATED, status=order.external_status, by=by)
+        journal.record(
+            order.pk, OrderEvent.What.CREATED, status=order.external_status, by=by, by_name=by_name
+        )
         dispatch.queue(order.pk)
     return order

@@ -62,16 +62,25 @@ class OrderEvent(models.Model):
     @property
     def says(self):
         """What makes two lines in a row one."""
-        return (self.what, self.status, self.text, self.request, self.by_id)
+        return (self.what, self.status, self.text, self.request, self.by_id, self.by_name)
+
+    @property
+    def folds(self):
+        """Whether it is counted up where it repeats the line before, as what machines do is.
+
+        Each time that a person saw a PIN stays a line of its own; a shop's program may poll.
+        """
+        by_program = self.what == self.What.REVEALED and self.by_id is None
+        return self.what in self.FOLDED or by_program
 
 
-def record(order_id, what, *, status, text="", by=None):
+def record(order_id, what, *, status, text="", by=None, by_name=""):
     """Add a line to an order's journal, in the caller's transaction; an equal answer is counted."""
-    record_all([line(order_id, what, status=status, text=text, by=by)])
+    record_all([line(order_id, what, status=status, text=text, by=by, by_name=by_name)])
 
 
-def line(order_id, what, *, status, text="", request="", milliseconds=None, by=None):
-    """Return a line for the journal, not yet written."""
+def line(order_id, what, *, status, text="", request="", milliseconds=None, by=None, by_name=""):
+    """Return a line for the journal, not yet written; ``by_name`` is of who is none of staff."""
     return OrderEvent(
         order_id=order_id,
         what=what,
@@ -80,13 +89,13 @@ def line(order_id, what, *, status, text="", request="", milliseconds=None, by=N
         request=request[:TEXT_LENGTH],
         milliseconds=milliseconds,
         by_id=by.pk if by else None,
-        by_name=name_of(by)[:150],
+        by_name=(by_name or name_of(by))[:150],
     )
 
 
 def record_all(lines):
     """Add lines, at most one of each order, in the caller's transaction; equal ones are counted."""
-    foldable = [line.order_id for line in lines if line.what in OrderEvent.FOLDED]
+    foldable = [line.order_id for line in lines if line.folds]
     last = _last_lines(foldable) if foldable else {}
     again, new = [], []
     for added in lines:

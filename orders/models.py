@@ -220,13 +220,15 @@ class ProductOrder(models.Model):
         if not self._state.adding or not self.package_id or not self.tenant_id:
             return
         if not (self.package.is_active and self.package.product.is_active):
-            raise ValidationError({"package": _("This package is not on sale.")})
+            text = _("This package is not on sale.")
+            raise ValidationError({"package": ValidationError(text, code="not_on_sale")})
         if not self.tenant.is_active:
             raise ValidationError({"tenant": _("This tenant is not active.")})
         asked = self.package.extra_field_label
         if asked and not self.extra_field:
             text = _("This package needs: %(asked)s.")
-            raise ValidationError({"extra_field": ValidationError(text, params={"asked": asked})})
+            problem = ValidationError(text, code="extra_field_needed", params={"asked": asked})
+            raise ValidationError({"extra_field": problem})
 
 
 class OrderAttempt(models.Model):

@@ -1,11 +1,21 @@
 """The keys with which a tenant's shop speaks to the office; only their digests are kept."""
 
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from backoffice.audit import name_of
 from backoffice.clock import database_now
 from orders.catalogue import Tenant
+
+PREFIX = "shop_"  # by it a key is known where it was left lying about
+RANDOM_BYTES = 32
+USED_EVERY = timedelta(minutes=1)
 
 
 class TenantToken(models.Model):
@@ -36,3 +46,44 @@ class TenantToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def issue(tenant: Tenant, name: str, *, by: User) -> tuple[TenantToken, str]:
+    """Make a key for a tenant; return its row and its plain text, which is kept nowhere."""
+    plain = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    token = TenantToken.objects.create(
+        tenant=tenant,
+        name=name,
+        digest=digest_of(plain),
+        last_four=plain[-4:],
+        created_by_name=name_of(by)[:150],
+    )
+    return token, plain
+
+
+def revoke(token: TenantToken, *, by: User) -> bool:
+    """End a key for good; return False where somebody else did before."""
+    live = TenantToken.objects.filter(pk=token.pk, revoked_at__isnull=True)
+    return live.update(revoked_at=database_now(), revoked_by_name=name_of(by)[:150]) == 1
+
+
+def holder_of(plain: str) -> TenantToken | None:
+    """Return the live key of an active tenant that this is, None where it is none.
+
+    Looked up by its digest, so that how long it takes tells nothing of the keys that exist. That
+    it was used is written down once a minute.
+    """
+    live = TenantToken.objects.filter(revoked_at__isnull=True, tenant__is_active=True)
+    rows = live.filter(digest=digest_of(plain)).annotate(read_at=database_now())
+    token = rows.select_related("tenant").first()
+    if token is None:
+        return None
+    before = token.last_used_at
+    if before is None or before <= token.read_at - USED_EVERY:
+        known = TenantToken.objects.filter(pk=token.pk, last_used_at=before)
+        known.update(last_used_at=database_now())
+    return token
+
+
+def digest_of(plain: str) -> str:
+    return hashlib.sha256(plain.encode()).hexdigest()

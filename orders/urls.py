@@ -1,0 +1,10 @@
+from django.urls import path
+
+from orders import api
+
+urlpatterns = [
+    path("orders/", api.orders, name="api-orders"),
+    # Django would lead here from there, and a POST that is led on arrives as a GET.
+    path("orders", api.orders),
+    path("orders/<str:public_id>/", api.order, name="api-order"),
+]
