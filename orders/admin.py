@@ -26,8 +26,7 @@ FIELDSETS = [
         _("At the provider"),
         {
             "fields": [
-                "external_status",
-                "outcome_unknown",
+                "state",
                 "review_reason",
                 "integration",
                 "reference",

@@ -62,7 +62,16 @@ class PackageAdmin(EditLockAdminMixin, CodeColumnMixin, OfficeImportExportMixin,
 @admin.register(ProviderIntegration)
 class ProviderIntegrationAdmin(EditLockAdminMixin, CodeColumnMixin, admin.ModelAdmin):
     form = ProviderIntegrationForm
-    fields = ["code", "name", "provider", "base_url", "new_credentials", "is_active"]
+    fieldsets = [
+        (
+            None,
+            {"fields": ["code", "name", "provider", "base_url", "new_credentials", "is_active"]},
+        ),
+        (
+            _("Limits"),
+            {"fields": ["allowed_hosts", "calls_per_second", "low_balance", "exchange_rate"]},
+        ),
+    ]
     list_display = ["shown_code", "name", "provider", "is_active"]
     list_filter = ["is_active", "provider"]
     search_fields = ["code", "name"]

@@ -2,11 +2,13 @@
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.utils import formats
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from backoffice.persian import code
+from backoffice.persian import code, digits_shown
 from orders import timeline
 from orders.models import OrderAttempt, OrderEvent, OrderIncident, ReviewReason, Status
 
@@ -85,4 +87,12 @@ def shown(step):
     """Return what the page says of a step."""
     status = step.status and Status(step.status).label
     text = step.text if step.what in BY_PEOPLE else told(step.text)
-    return {"step": step, "status": status, "text": step.text and text}
+    times = {"at": instant(step.at), "last_at": instant(step.last_at)}
+    return {"step": step, "status": status, "text": step.text and text, **times}
+
+
+def instant(moment):
+    """Return an instant to the second, as the office's clocks showed it."""
+    local = localtime(moment)
+    day = formats.date_format(local, "SHORT_DATE_FORMAT")
+    return gettext("%(day)s at %(time)s") % {"day": day, "time": digits_shown(f"{local:%H:%M:%S}")}

@@ -66,6 +66,9 @@ class IntegrationStateAdmin(ReadOnlyAdmin):
     search_fields = ["integration__code", "integration__name"]
     fields = [*list_display, "open_until", "probe_until", "next_call_at"]
 
+    class Media:
+        css = {"all": ["orders/order.css"]}
+
     def get_queryset(self, request):
         rows = super().get_queryset(request).annotate(read_at=database_now())
         return rows.defer("integration__credentials")

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from orders import providers
+from orders.addresses import origin_of, validate_allowed_hosts
 from orders.models import ProductOrder, ProviderIntegration
 
 ADDRESSED = ("provider", "base_url")
@@ -57,8 +58,28 @@ class ProviderIntegrationForm(forms.ModelForm):
 
     class Meta:
         model = ProviderIntegration
-        fields = ("code", "name", "provider", "base_url", "is_active")
-        widgets = {"base_url": AdminTextInputWidget(attrs={"dir": "ltr"})}
+        fields = (
+            "code",
+            "name",
+            "provider",
+            "base_url",
+            "allowed_hosts",
+            "calls_per_second",
+            "low_balance",
+            "exchange_rate",
+            "is_active",
+        )
+        widgets = {
+            "base_url": AdminTextInputWidget(attrs={"dir": "ltr"}),
+            "allowed_hosts": AdminTextInputWidget(attrs={"dir": "ltr"}),
+        }
+
+    def clean_allowed_hosts(self):
+        hosts, address = self.cleaned_data["allowed_hosts"], self.cleaned_data.get("base_url")
+        validate_allowed_hosts(hosts)
+        if hosts and address and not origin_of(address).is_among(hosts.split()):
+            raise ValidationError(_("The base address is not among these hosts."))
+        return hosts
 
     def clean(self):
         data = super().clean()

@@ -88,6 +88,7 @@ FORM = {
     "name": "znet",
     "provider": "znet",
     "base_url": "http://bayi.example",
+    "exchange_rate": "1",
     "is_active": "on",
 }
 SECRETS = "kod=dealer\nsifre=planted-secret-4711"
@@ -153,6 +154,10 @@ def test_credentials_whose_key_is_lost_can_be_typed_again(admin_client, place):
     [
         ({"provider": "nobody"}, "provider"),
         ({"base_url": "http://127.0.0.1:1"}, "base_url"),
+        ({"allowed_hosts": "bayi.example http://other.example"}, "allowed_hosts"),
+        ({"allowed_hosts": "other.example"}, "allowed_hosts"),
+        ({"calls_per_second": "0"}, "calls_per_second"),
+        ({"exchange_rate": "0"}, "exchange_rate"),
         ({"new_credentials": "kod=only"}, "new_credentials"),
         ({"new_credentials": "nonsense"}, "new_credentials"),
         ({"new_credentials": ""}, "new_credentials"),
