@@ -17,6 +17,7 @@ from backoffice import broker as broker_module
 from backoffice.broker import DatabaseBroker, DelayedBroker
 from backoffice.clock import database_now
 from backoffice.clusters import MAIN, ClusterSign, configured
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -169,6 +170,23 @@ def test_a_database_that_is_gone_is_waited_for(broker, caplog):
     assert caplog.messages == ["The queue waits for its database: OperationalError"]
     assert taken(broker) == ["task"]
     assert connection.connection is not broken
+
+
+@pytest.mark.django_db(transaction=True)
+def test_brokers_at_one_queue_take_each_row_once(monkeypatch):
+    monkeypatch.setattr(Conf, "BULK", 3)
+    for number in range(40):
+        put(number)
+
+    def take_all(_number):
+        mine = []
+        broker = get_broker()
+        while OrmQ.objects.filter(lock__lte=database_now()).exists():
+            mine += taken(broker)
+        return mine
+
+    shares = at_once(take_all, 4)
+    assert sorted(int(row) for share in shares for row in share) == list(range(40))
 
 
 def test_every_cluster_is_set_so_that_nothing_runs_twice_or_for_ever():

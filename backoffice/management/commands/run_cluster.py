@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django_q.conf import Conf
 
-from backoffice import clusters, processes
+from backoffice import clusters, processes, queues
 
 
 class Command(BaseCommand):
@@ -18,7 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *, name, **options):
         if name != Conf.CLUSTER_NAME:
-            # The queue read its settings when it was imported, for the cluster of this name.
+            # The queue read its settings when it was imported. Who sets this spares a start.
             os.environ["Q_CLUSTER_NAME"] = name
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves again
+        queues.survive_kills()
         sys.exit(processes.lead(lambda: call_command("qcluster")))
