@@ -26,6 +26,8 @@ from orders.models import AT_PROVIDER, OrderAttempt, ProductOrder, ReviewReason,
 logger = logging.getLogger(__name__)
 State = OrderAttempt.State
 What = OrderEvent.What
+NEEDED = ("integration_id", "external_status", "outcome_unknown", "review_reason", "sent_at")
+NEEDED += ("tries", "transport_errors", "claim_token")
 CONTRADICTED = (Status.FAILED, Status.CANCELLED)  # by a success
 
 
@@ -70,8 +72,8 @@ def settle(pairs):
 
 def _as_they_are(keys):
     """Lock orders; return the database's time and the orders by their keys."""
-    rows = ProductOrder.objects.filter(pk__in=keys).order_by("pk").defer("pin_code")
-    rows = rows.annotate(now=database_now()).select_for_update(of=("self",))
+    rows = ProductOrder.objects.filter(pk__in=keys).order_by("pk").only(*NEEDED)
+    rows = rows.annotate(now=database_now()).select_for_update()
     orders = {order.pk: order for order in rows}
     return next(iter(orders.values())).now, orders
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import OuterRef, Subquery
-from django.db.models.expressions import Combinable, RawSQL
+from django.db.models.expressions import Combinable
 
 from backoffice import audit
 from backoffice.audit import LockEvent
@@ -25,6 +25,10 @@ from orders.states import OrderQuerySet
 
 Orders: TypeAlias = OrderQuerySet[ProductOrder]
 
+# Of a claimed order, what asking about it needs; the rest is read again with the answer.
+NEEDED = ("integration_id", "tenant_id", "external_status", "provider_referans", "dispatches")
+NEEDED += ("next_check_at", "claim_token")
+CLAIM_AS_IT_WAS = ("next_check_at", "claimed_until", "claimed_at", "claimed_by")
 UNCLAIMED = {"claimed_until": None, "claimed_at": None, "claimed_by": "", "claim_token": ""}
 
 
@@ -75,8 +79,7 @@ def waiting_to_be_sent(limit: int, *, but: Iterable[int] = ()) -> list[int]:
     choices = _shares({None: rows}, lambda integration_id: limit)
     if not choices:
         return []
-    found = ProductOrder.objects.filter(pk__in=_keys(choices, lock=False))
-    return list(found.order_by("next_check_at", "pk").values_list("pk", flat=True))
+    return [order.pk for order in _oldest(choices)]
 
 
 def _shares(
@@ -110,32 +113,41 @@ def _claim(choices: list[tuple[Orders, int]]) -> list[ProductOrder]:
         return []
     claim = new_claim()
     with transaction.atomic():
-        # What ran out is recorded and free; the UPDATE then takes it like any other.
-        clear_stale(ProductOrder.objects.all(), source=LockEvent.Source.SCHEDULE, skip=True)
-        chosen = ProductOrder.objects.filter(pk__in=_keys(choices), claimed_until__isnull=True)
-        if not chosen.due().update(**claim):
+        free = [(rows.free(), limit) for rows, limit in choices]
+        found = _oldest(free, lock=True)
+        chosen = ProductOrder.objects.filter(pk__in=[order.pk for order in found])
+        if not found or not chosen.due().free().update(**claim):
             return []
+        record_run_out(found, source=LockEvent.Source.SCHEDULE)
     mine = ProductOrder.objects.claimed().filter(claim_token=claim["claim_token"])
-    return sorted(mine.defer("pin_code"), key=lambda order: (order.next_check_at, order.pk))
+    return sorted(mine.only(*NEEDED), key=lambda order: (order.next_check_at, order.pk))
 
 
-def _keys(choices: list[tuple[Orders, int]], *, lock: bool = True) -> RawSQL:
-    """Return the keys of the oldest free orders of some querysets, as one subquery.
+def give_back(orders: Iterable[ProductOrder]) -> None:
+    """End the claims of orders, as they were claimed, that were not asked about after all."""
+    for order in orders:
+        rows = ProductOrder.objects.filter(pk=order.pk, claim_token=order.claim_token)
+        rows.update(**UNCLAIMED)
 
-    In words of its own, as SQLite takes no limit in a part of a UNION unless that is wrapped. Rows
-    that another is just claiming are passed over where the database can do that.
+
+def _oldest(choices: list[tuple[Orders, int]], *, lock: bool = False) -> list[ProductOrder]:
+    """Return so many orders of each queryset, the oldest first, with their claims as they were.
+
+    In SQL of its own, as SQLite takes no limit in a part of a UNION unless that is wrapped. With
+    ``lock``, rows that another is just claiming are passed over where the database can do that;
+    not within the UPDATE itself, as PostgreSQL may run such a subquery more than once.
     """
     skip = lock and connection.features.has_select_for_update_skip_locked
     parts: list[str] = []
     parameters: list[object] = []
     for rows, limit in choices:
-        rows = rows.filter(claimed_until__isnull=True) if lock else rows
-        chosen = rows.order_by("next_check_at", "pk")[:limit]
+        chosen = rows.order_by("next_check_at", "pk").only(*CLAIM_AS_IT_WAS)[:limit]
         query = chosen.select_for_update(skip_locked=True) if skip else chosen
-        sql, values = query.values("pk").query.sql_with_params()
+        sql, values = query.query.sql_with_params()
         parts.append(f"SELECT * FROM ({sql}) AS part_{len(parts)}")  # noqa: S608 - a queryset's own
         parameters += values
-    return RawSQL(" UNION ALL ".join(parts), parameters)  # noqa: S611
+    found = ProductOrder.objects.raw(" UNION ALL ".join(parts), parameters)
+    return sorted(found, key=lambda order: (order.next_check_at, order.pk))
 
 
 def record_run_out(orders: Iterable[ProductOrder], *, source: str, by: User | None = None) -> None:
@@ -163,16 +175,10 @@ def clear_stale(
     *,
     by: User | None = None,
     source: str = LockEvent.Source.BULK,
-    skip: bool = False,
 ) -> int:
-    """End the claims of a queryset that ran out; return how many.
-
-    With ``skip`` those are left out that somebody else is just writing, where that can be told.
-    """
+    """End the claims of a queryset that ran out; return how many."""
     with transaction.atomic():
-        found = _locked(rows.stale(), skip=skip)
-        if not found:
-            return 0
+        found = _locked(rows.stale())
         ended = rows.stale().filter(pk__in=[order.pk for order in found]).update(**UNCLAIMED)
         record_run_out(found, source=source, by=by)
     return ended
@@ -207,7 +213,5 @@ def force_release(
     return stale + ended
 
 
-def _locked(rows: Orders, *, skip: bool = False) -> list[ProductOrder]:
-    skip = skip and connection.features.has_select_for_update_skip_locked
-    rows = rows.order_by("pk").select_for_update(of=("self",), skip_locked=skip)
-    return list(rows.defer("pin_code"))
+def _locked(rows: Orders) -> list[ProductOrder]:
+    return list(rows.order_by("pk").select_for_update(of=("self",)).defer("pin_code"))

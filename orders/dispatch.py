@@ -39,6 +39,20 @@ CLUSTER = "dispatch"  # sending has a cluster of its own, which checks can't kee
 RUN_SECONDS = 20  # nothing is begun after that; a call lasts 25 at most, a task of the cluster 90
 ROOM_SECONDS = 1  # until an order is looked at again that found no room at its provider
 LEFT_ALONE = gettext_noop("the provider fails and is left alone for a while")
+# Of a sending that was begun and came back before its call: the provider had just failed another.
+NOT_CALLED = {
+    "outcome": State.REFUSED,
+    "retryable": True,
+    "lowBalance": False,
+    "transport": None,
+    "cost": None,
+    "balance": None,
+    "reason": gettext_noop("not called"),
+    "answer": "",
+    "request": "",
+    "milliseconds": None,
+    "retryAfter": None,
+}
 
 
 @dataclass(frozen=True)
@@ -101,10 +115,11 @@ def run(first=None):
         return begin_due(calls, seen)
 
     def settle_all(answered):
-        outcomes.update({sending.order_id: answer["outcome"] for sending, answer in answered})
+        for sending, answer in answered:
+            outcomes[sending.order_id] = answer["outcome"] if answer else None
         settle_safely(answered)
 
-    keep_busy(begin_all, settle_all, RUN_SECONDS)
+    keep_busy(begin_all, settle_all, failed, RUN_SECONDS)
     return outcomes
 
 
@@ -123,7 +138,7 @@ def begin_due(calls, seen):
 def begin_safely(order_id, calls):
     """Begin to send one order over the calls of a run; return whether that was done."""
     try:
-        sending = begin(order_id, room=calls.room)
+        sending = begin(order_id, room=calls.free)
     except DatabaseError as problem:  # nothing was sent; the others go on
         logger.error("Order %s: %s", order_id, type(problem).__name__)
         return False
@@ -136,10 +151,15 @@ def settle_safely(answered):
     """Settle the sendings that were answered, each for itself; return how many."""
     for sending, answer in answered:
         try:
-            settle(sending, answer)
+            settle(sending, answer or NOT_CALLED)
         except DatabaseError as problem:  # stays sent; asked about when its claim has run out
             logger.error("Order %s: %s", sending.order_id, type(problem).__name__)
     return len(answered)
+
+
+def failed(answer):
+    """Return whether the answer to a sending shows that its provider fails."""
+    return answer["transport"]
 
 
 def begin(order_id, *, room=lambda integration_id: 1):
@@ -332,7 +352,8 @@ def settle(sending, answer):
 def _learn(sending, answer):
     """Keep what an answer tells about the provider: whether it works, our money, its cost."""
     integration, order = sending.prepared.routing.integration, sending.order
-    limits.heard(integration.pk, answered=not answer["transport"])
+    if answer["transport"] is not None:
+        limits.heard(integration.pk, answered=not answer["transport"])
     limits.remember_balance(integration.pk, answer["balance"])
     limits.remember_cost(order.package_id, integration.pk, answer["cost"])
     cost = answer["cost"]

@@ -73,6 +73,11 @@ class Limit:
         return self.state.open_until is not None and self.state.open_until <= self.now
 
     @property
+    def is_paced(self) -> bool:
+        """Whether each call has to be asked for: by a rate, or as nobody knows if it works."""
+        return self.is_half_open or self.integration.calls_per_second is not None
+
+    @property
     def is_low(self) -> bool:
         """Whether our money there is below the mark; not where it was never heard of."""
         mark = self.integration.low_balance

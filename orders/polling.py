@@ -8,6 +8,7 @@ review; for some days it is still looked at, as its provider may deliver late.
 """
 
 import logging
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from django.utils.translation import gettext_noop
 from backoffice.clock import database_now
 from orders import answers, dispatch, journal, limits
 from orders.calling import keep_busy
-from orders.claims import claim_due, claim_fairly
+from orders.claims import claim_due, claim_fairly, give_back
 from orders.dispatch import Sending, held
 from orders.encryption import Undecryptable
 from orders.journal import OrderEvent
@@ -31,6 +32,7 @@ State = OrderAttempt.State
 What = OrderEvent.What
 SENDER_LOST = gettext_noop("the sender never came back")
 MANY = 8  # claimed in one round: more than one lane is worth waking
+LOOK_SECONDS = 0.5  # between two looks at limits and pending orders
 RUN_SECONDS = 20  # nothing is begun after that; a call lasts 25 at most, a task of the cluster 90
 
 
@@ -85,32 +87,79 @@ def run(lane=None):
 
 
 def _look_after(*, wakes_others):
-    done, seen, accounts = Done(), set(), {}
+    run_ = _Run(wakes_others)
+    keep_busy(run_.begin, run_.settle, failed, RUN_SECONDS)
+    return run_.done
 
-    def begin(calls):
-        pending = dispatch.begin_due(calls, seen)
-        claimed = _claim(calls)
-        for question in _questions(claimed, accounts):
+
+class _Run:
+    """What a run remembers from one look at the orders to the next."""
+
+    def __init__(self, wakes_others):
+        self.wakes_others = wakes_others
+        self.done = Done()
+        self.seen = set()  # pending orders that had their chance
+        self.accounts = {}
+        self.limits = {}
+        self.looked_at = 0.0
+
+    def begin(self, calls):
+        """Begin what is due, as far as there is room; return how many orders that were."""
+        looked_after = 0
+        if self._is_time():
+            self.limits = limits.read()
+            looked_after = dispatch.begin_due(calls, self.seen)
+        claimed = self._claim(calls)
+        for question in _questions(claimed, self.accounts):
             calls.begin(question.integration_id, ask, question)
-        if wakes_others and len(claimed) >= MANY:
+        if self.wakes_others and len(claimed) >= MANY:
             wake_all_lanes()
-        done.checked += len(claimed)
-        return pending + len(claimed)
+            self.wakes_others = False
+        return looked_after + len(claimed)
 
-    def settle(answered):
+    def _is_time(self):
+        """Whether to look at the limits again, and for orders that wait to be sent."""
+        now = time.monotonic()
+        paced = any(limit.is_paced for limit in self.limits.values())
+        if now < self.looked_at + (0 if paced else LOOK_SECONDS):
+            return False
+        self.looked_at = now
+        return True
+
+    def _claim(self, calls):
+        def allowed(integration_id):
+            limit, room = self.limits[integration_id], calls.room(integration_id)
+            if not limit.is_open:
+                room = limits.take(limit, room)
+            return room * _batch_of(limit.integration)
+
+        last_looks = {pk for pk, limit in self.limits.items() if limit.is_open}
+        with_room = [pk for pk in self.limits if calls.room(pk)]
+        return claim_fairly(with_room, allowed, last_looks=last_looks)
+
+    def settle(self, answered):
         sendings = [pair for pair in answered if isinstance(pair[0], Sending)]
-        done.sent += dispatch.settle_safely(sendings)
-        _settle([pair for pair in answered if isinstance(pair[0], Question)])
-
-    keep_busy(begin, settle, RUN_SECONDS)
-    return done
+        questions = [pair for pair in answered if isinstance(pair[0], Question)]
+        self.done.sent += dispatch.settle_safely(sendings)
+        self.done.checked += _settle(questions)
 
 
 def _settle(answered):
+    """Settle the questions that were answered, and give back what came back unasked."""
     pairs = []
     for question, found in answered:
-        pairs += [(order, found[order.provider_referans]) for order in question.orders]
+        if found is None:
+            give_back(question.orders)
+        else:
+            pairs += [(order, found[order.provider_referans]) for order in question.orders]
     answers.settle_safely(pairs)
+    return len(pairs)
+
+
+def failed(result):
+    """Return whether a call shows that its provider fails: a sending's answer, or a question's."""
+    found = [result] if "transport" in result else result.values()
+    return all(answer["transport"] for answer in found)
 
 
 def check_now(rows, *, by):
@@ -127,20 +176,6 @@ def check_now(rows, *, by):
         if changed:
             wake_in(0)
     return changed
-
-
-def _claim(calls):
-    """Claim what is due, as far as there is room and the integrations' limits allow."""
-    known = limits.read()
-
-    def allowed(integration_id):
-        limit, room = known[integration_id], calls.room(integration_id)
-        if not limit.is_open:
-            room = limits.take(limit, room)
-        return room * _batch_of(limit.integration)
-
-    last_looks = {pk for pk, limit in known.items() if limit.is_open}
-    return claim_fairly(known, allowed, last_looks=last_looks)
 
 
 def _batch_of(integration):
