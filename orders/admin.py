@@ -9,7 +9,13 @@ from backoffice.claims import ClaimKind, Figure, register, unknown
 from backoffice.clock import database_now
 from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code
-from orders import admin_catalogue, admin_states, claims, intake  # noqa: F401 - two register, too
+from orders import (  # noqa: F401 - some only register, too
+    admin_catalogue,
+    admin_states,
+    admin_tokens,
+    claims,
+    intake,
+)
 from orders.admin_actions import OrderActionsMixin
 from orders.admin_history import OrderHistoryMixin
 from orders.admin_list import OrderListMixin

@@ -23,6 +23,7 @@ def fill_the_office():
     reservations.make_sale(cashier, event=event, customer="سارا احمدی")
     integration = orders.make_integration(name="تأمین‌کنندهٔ نمونه")
     orders.make_order(orders.make_package(integration))
+    orders.make_token(by=cashier)
     orders.Tenant.objects.update(name="فروشگاه نمونه")
     orders.Product.objects.update(name="بازی نمونه")
     orders.Package.objects.update(name="بستهٔ نمونه")

@@ -3,7 +3,7 @@
 import json
 from itertools import count
 
-from orders import intake
+from orders import intake, tokens
 from orders.models import (
     Package,
     PackageRouting,
@@ -49,6 +49,11 @@ def make_package(*integrations, scenario="normal", **kwargs):
             provider_package_id=f"{PRODUCT}:{SCENARIOS[scenario].package}",
         )
     return package
+
+
+def make_token(code="shop", *, by, name="سایت"):
+    """A key of a tenant's shop: (its row, its plain text)."""
+    return tokens.issue(make_tenant(code), name, by=by)
 
 
 def make_order(package, *, by=None, **kwargs):

@@ -4,9 +4,8 @@ import json
 
 from django.test import Client
 
-from orders import tokens
 from orders.models import ProductOrder, Status
-from tests.orders.factories import make_order, make_package, make_tenant
+from tests.orders.factories import make_order, make_package, make_token
 
 ORDERS = "/api/orders/"
 PIN = "PLANTED-PIN-7731"
@@ -14,8 +13,8 @@ PIN = "PLANTED-PIN-7731"
 
 class Shop:
     def __init__(self, code="shop", *, by, name="سایت"):
-        self.tenant = make_tenant(code)
-        self.token, self.plain = tokens.issue(self.tenant, name, by=by)
+        self.token, self.plain = make_token(code, by=by, name=name)
+        self.tenant = self.token.tenant
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
 
     def ask(self, method, path=ORDERS, body="", *, content_type="application/json", **headers):
