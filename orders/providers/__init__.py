@@ -40,7 +40,9 @@ class ProviderBinding:
         try:
             known = json.loads(self.integration.credentials or "{}")
         except ValueError:
-            raise Misconfigured("credentials can't be read") from None
+            known = None
+        if not isinstance(known, dict):
+            raise Misconfigured("credentials can't be read")
         missing = [name for name in self.adapter.credential_names if not known.get(name)]
         if missing:
             raise Misconfigured(f"credentials are missing: {', '.join(missing)}")

@@ -54,7 +54,8 @@ class ProviderAdapter:
     """One provider's protocol. A subclass fills in the methods that translate."""
 
     credential_names: tuple[str, ...] = ()
-    optional_names: tuple[str, ...] = ()  # beside the credentials, no secrets
+    # What may stand beside the credentials, no secrets: its name -> the values that it may have.
+    optional_values: dict[str, tuple[str, ...]] = {}
     default_mapping: dict[str, str] = {}  # the provider's parameter -> the order's field
     package_id_example = ""
     allowed_paths = ""  # the pattern of all paths that the requests below may have

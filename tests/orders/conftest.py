@@ -73,6 +73,7 @@ def completed(place):
 class _Canned(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.seen.append(self.path)
+        self.server.headers.append(self.headers)
         status, body, headers = self.server.reply
         self.send_response(status)
         for name, value in headers.items():
@@ -88,7 +89,7 @@ class _Canned(BaseHTTPRequestHandler):
 def canned():
     """A server that answers whatever its ``reply`` says; ``seen`` are the paths asked for."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Canned)
-    server.seen, server.reply = [], (200, "", {})
+    server.seen, server.headers, server.reply = [], [], (200, "", {})
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield server
