@@ -1,7 +1,8 @@
 """A cluster in which somebody is killed at a step between order and PIN, once for each order.
 
 Which step, and who, an order says by its player: ``bought/worker``. The files in ``DYING_FOLDER``
-tell which orders have had their turn.
+tell which orders have had their turn. With ``DYING_UNGUARDED`` an order is sent before that is
+committed, for the control.
 """
 
 import os
@@ -16,7 +17,9 @@ from django.core.management import execute_from_command_line
 
 django.setup()
 
-from orders import dispatch, journal, polling  # noqa: E402 - they need the settings
+from django.db import transaction  # noqa: E402 - they need the settings
+
+from orders import dispatch, journal, polling  # noqa: E402
 from orders.models import ProductOrder  # noqa: E402
 
 STEPS = ["uncommitted", "committed", "calling", "bought", "asking", "answered"]
@@ -78,10 +81,21 @@ def around(call, orders_of, before, during, after):
     return dying
 
 
+def send_unguarded(first=None):
+    with transaction.atomic():
+        sending = dispatch.begin(first)
+        transaction.set_rollback(True)
+    answer = dispatch.call(sending)
+    dispatch.settle(dispatch.begin(first), answer)
+    return {}
+
+
 if __name__ == "__main__":
     journal.record = before_commit()
     dispatch.call = around(
         dispatch.call, lambda sending: [sending.order], "committed", "calling", "bought"
     )
     polling.ask = around(polling.ask, lambda question: question.orders, None, "asking", "answered")
+    if os.environ.get("DYING_UNGUARDED"):
+        dispatch.run = send_unguarded
     execute_from_command_line(["manage.py", "run_cluster", sys.argv[1]])

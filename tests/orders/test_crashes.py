@@ -2,14 +2,21 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
+import time_machine
+from django.utils import timezone
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from orders.models import ProductOrder, ReviewReason, Status
+from backoffice.clock import database_now
+from orders.models import OrderEvent, ProductOrder, ReviewReason, Status
 from tests.clusters import office_clusters
 from tests.orders.dying import STEPS
+from tests.orders.factories import make_integration, make_package, make_tenant
 from tests.processes import wait_for
+from tests.reservations import programs
 
 pytestmark = [
     pytest.mark.processes,
@@ -27,11 +34,15 @@ QUICK = {
 }
 
 
+QUEUED_AND_TAKEN = timedelta(minutes=10)  # not what is put there for later
+
+
 @pytest.fixture
 def dying_clusters(tmp_path):
     """Return a function that starts both clusters, in which somebody is killed at some steps."""
-    return lambda: office_clusters(
-        tmp_path, program=("-m", "tests.orders.dying"), DYING_FOLDER=tmp_path, **QUICK
+    program = ("-m", "tests.orders.dying")
+    return lambda **more: office_clusters(
+        tmp_path, program=program, DYING_FOLDER=tmp_path, **QUICK, **more
     )
 
 
@@ -100,3 +111,107 @@ def test_whoever_is_killed_on_the_way_it_is_bought_once(
         keys = [send_through(place, tmp_path, clusters, step, whom) for step in steps]
         see_to_their_end(keys)
     see_bought_once(store, keys)
+
+
+@pytest.mark.storm
+def test_control_sent_before_it_is_committed_it_is_bought_twice(
+    place, store, tmp_path, dying_clusters
+):
+    with dying_clusters(DYING_UNGUARDED="yes") as clusters:
+        key = send_through(place, tmp_path, clusters, "bought", "worker")
+        see_to_their_end([key])
+    assert store.purchases(player="bought/worker") == 2
+
+
+# The web server
+
+TAKEN_IN = """
+import os, signal
+from orders import intake
+from orders.models import Package, ProductOrder, Tenant
+class Kill(stopping.Stop):
+    def step(self, name):
+        self.steps.append(name)
+        if len(self.steps) == self.number + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+package, tenant = Package.objects.get(), Tenant.objects.get()
+connection.close()
+for number in range(20):
+    child = os.fork()
+    if not child:
+        player = f"killed-at-{number}"
+        order = ProductOrder(package=package, tenant=tenant, user_identifier=player)
+        with Kill(number).watching():
+            intake.accept(order, by=None)
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+"""
+
+
+def test_an_order_whose_web_server_is_killed_is_whole_or_never_was(simulator):
+    package = make_package(make_integration(simulator.url))
+    make_tenant()
+
+    programs.run(TAKEN_IN)
+
+    keys = set(ProductOrder.objects.values_list("pk", flat=True))
+    assert 0 < len(keys) < 20
+    assert {row.task["args"][0] for row in OrmQ.objects.all()} == keys
+    assert OrmQ.objects.count() == package.orders.count() == len(keys)
+    created = OrderEvent.objects.filter(what=OrderEvent.What.CREATED)
+    assert set(created.values_list("order_id", flat=True)) == keys
+
+
+# Several hosts, wrong clocks, everything again
+
+
+def everything_again(keys):
+    """Queue once more all that was ever queued for some orders, and wait until it was done."""
+    for order in ProductOrder.objects.filter(pk__in=keys):
+        async_task("orders.tasks.dispatch_order", order.pk, cluster="dispatch")
+        async_task("orders.tasks.check_order_status", order.pk, order.tenant_id)
+    run_batch()
+    wait_for(
+        lambda: not OrmQ.objects.filter(lock__lte=database_now() + QUEUED_AND_TAKEN).exists(),
+        seconds=60,
+        what="the queue is empty",
+    )
+
+
+@pytest.mark.storm
+def test_the_clusters_of_two_offices_buy_each_order_once_and_a_second_run_nothing(
+    place, store, tmp_path
+):
+    keys = [place("slow" if number % 7 == 0 else "normal").pk for number in range(60)]
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    with office_clusters(folders[0], **QUICK), office_clusters(folders[1], **QUICK):
+        see_to_their_end(keys)
+        before = (store.purchases(), list(ProductOrder.objects.order_by("pk").values()))
+        everything_again(keys)
+        assert (store.purchases(), list(ProductOrder.objects.order_by("pk").values())) == before
+    assert before[0] == 60
+    assert {order["external_status"] for order in before[1]} == {Status.COMPLETED}
+
+
+SKEWED = """
+import datetime, sys, time_machine
+from django.core.management import execute_from_command_line
+hours = datetime.timedelta(hours=HOURS)
+time_machine.travel(datetime.datetime.now(datetime.UTC) + hours).start()
+execute_from_command_line(["manage.py", "run_cluster", sys.argv[1]])
+"""
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_wrong_clocks_of_hosts_neither_delay_nor_repeat_anything(place, store, tmp_path, hours):
+    program = ("-c", SKEWED.replace("HOURS", str(hours)))
+    with office_clusters(tmp_path, program=program, **QUICK):
+        keys = [place().pk]
+        with time_machine.travel(timezone.now() - timedelta(hours=hours)):
+            keys.append(place().pk)
+        resting = ProductOrder.objects.filter(pk__in=keys, external_status=Status.COMPLETED)
+        wait_for(lambda: resting.count() == 2, seconds=15, what="no clock is waited for")
+    assert store.purchases() == 2
