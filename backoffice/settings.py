@@ -216,6 +216,7 @@ IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a document of a thousand lines
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "backoffice.faults.NothingAtHand"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -224,6 +225,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.lookup("LOG_LEVEL", "INFO")},
     "loggers": {
         "urllib3": {"level": "INFO"},  # its DEBUG lines hold whole addresses
+        "django.template": {"level": "INFO"},  # its DEBUG lines hold all that a page knows
         "axes": {"level": "WARNING"},  # each login is in its own table
         "fontTools": {"level": "WARNING"},  # else fifty lines for each ticket
         "django-q": {"level": "WARNING"},  # else two lines for each task, and more at each start
