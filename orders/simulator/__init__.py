@@ -7,12 +7,13 @@ promises more.
 """
 
 from orders.simulator.protocols import PROTOCOLS, Barakat, Znet
-from orders.simulator.scenarios import PRODUCT, SCENARIOS, Scenario
+from orders.simulator.scenarios import OUTAGES, PRODUCT, SCENARIOS, Scenario
 from orders.simulator.server import Simulator
 from orders.simulator.store import OPENING_BALANCE, Store
 
 __all__ = [
     "OPENING_BALANCE",
+    "OUTAGES",
     "PRODUCT",
     "PROTOCOLS",
     "SCENARIOS",

@@ -15,7 +15,7 @@ class Scenario:
     # duplicate.
     sending: str = "answer"
     # What questions about it find: completed, topped_up, cancelled; never anything but waiting;
-    # late, at the third question; back, waiting again after the first; unknown, no such order.
+    # late, at the fourth question; back, waiting again after the first; unknown, no such order.
     ends: str = "completed"
     cost: float = 10.12
     encoding: str = "utf-8"

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS switch (scenario TEXT NOT NULL);
 """
 OPENING_BALANCE = 100_000.0
-LATE_QUESTION = 3  # the one that finds a late order finished
+LATE_QUESTION = 4  # the one that finds a late order finished
 
 
 class Store:

@@ -12,7 +12,7 @@ from orders.models import (
     ProviderIntegration,
     Tenant,
 )
-from orders.simulator import PRODUCT, SCENARIOS, Znet
+from orders.simulator import PROTOCOLS
 
 numbers = count(1)
 NOWHERE = "http://127.0.0.1:9"  # the port "discard", on which nobody listens
@@ -22,14 +22,14 @@ def make_tenant(code="shop", **kwargs):
     return Tenant.objects.get_or_create(code=code, defaults={"name": code, **kwargs})[0]
 
 
-def make_integration(base_url=NOWHERE, **kwargs):
+def make_integration(base_url=NOWHERE, provider="znet", **kwargs):
     number = next(numbers)
     values = {
-        "code": f"znet-{number}",
-        "name": f"znet {number}",
-        "provider": "znet",
+        "code": f"{provider}-{number}",
+        "name": f"{provider} {number}",
+        "provider": provider,
         "base_url": base_url,
-        "credentials": json.dumps(Znet.credentials),
+        "credentials": json.dumps(PROTOCOLS[provider].credentials),
         **kwargs,
     }
     return ProviderIntegration.objects.create(**values)
@@ -46,7 +46,7 @@ def make_package(*integrations, scenario="normal", **kwargs):
             package=package,
             integration=integration,
             priority=priority,
-            provider_package_id=f"{PRODUCT}:{SCENARIOS[scenario].package}",
+            provider_package_id=PROTOCOLS[integration.provider].package_id(scenario),
         )
     return package
 
