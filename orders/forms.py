@@ -50,8 +50,9 @@ class ProviderIntegrationForm(forms.ModelForm):
         label=_("credentials"),
         required=False,
         help_text=_(
-            "One name=value on each line, for znet kod and sifre. They are kept encrypted and "
-            "never shown again; leave this empty to keep those that are stored. "
+            "One name=value on each line: for znet kod and sifre, for barakat api_token and, if "
+            "its word accepted means done, accepted=completed. They are kept encrypted and never "
+            "shown again; leave this empty to keep those that are stored. "
             "Another base address needs them anew."
         ),
     )
@@ -89,12 +90,21 @@ class ProviderIntegrationForm(forms.ModelForm):
         moved = any(data[n] != getattr(self.instance, n) for n in ADDRESSED if n in data)
         wanted = self.instance.pk is None or given or moved
         if provider and "new_credentials" in data and wanted:
-            needed = set(providers.get_adapter(provider).credential_names)
-            if set(given) != needed or not all(given.values()):
-                text = _("This provider needs exactly: %(names)s.")
-                names = ", ".join(sorted(needed))
-                self.add_error("new_credentials", ValidationError(text, params={"names": names}))
+            self._require_credentials(given, providers.get_adapter(provider))
         return data
+
+    def _require_credentials(self, given, adapter):
+        """Refuse credentials that are not the provider's, or an option with an unknown value."""
+        needed, options = set(adapter.credential_names), adapter.optional_values
+        if set(given) - set(options) != needed or not all(given.values()):
+            text = _("This provider needs exactly: %(names)s.")
+            names = ", ".join(sorted(needed))
+            self.add_error("new_credentials", ValidationError(text, params={"names": names}))
+        for name, values in options.items():
+            if name in given and given[name] not in values:
+                text = _("The value of %(name)s is one of: %(values)s.")
+                params = {"name": name, "values": ", ".join(values)}
+                self.add_error("new_credentials", ValidationError(text, params=params))
 
     def save(self, commit=True):
         if self.cleaned_data["new_credentials"]:

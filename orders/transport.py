@@ -177,11 +177,11 @@ def _ask(origin: Origin, request: ProviderRequest) -> Reply:
     if response is None:
         raise ConnectionResetError
     try:
-        reply = Reply(
-            response.status, response.headers.get("Retry-After", ""), _body(response.read)
-        )
-        if response.length:
-            raise http.client.IncompleteRead(b"")
+        with response:
+            after = response.headers.get("Retry-After", "")
+            reply = Reply(response.status, after, _body(response.read))
+            if response.length:
+                raise http.client.IncompleteRead(b"")
     except BaseException:
         kept.close()
         raise
