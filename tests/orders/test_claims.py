@@ -1,0 +1,122 @@
+"""Claiming in batches: as many as asked for, fairly, oldest first, past what others hold."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from orders import claims
+from orders.models import ProductOrder
+from tests.orders.factories import make_integration, make_package, make_tenant
+
+pytestmark = pytest.mark.django_db
+
+
+def orders_at(package, integration, tenant, count, *, minutes=10):
+    now = timezone.now()
+    return ProductOrder.objects.bulk_create(
+        ProductOrder(
+            tenant=make_tenant(tenant),
+            package=package,
+            price=50,
+            user_identifier="player",
+            external_status="sent",
+            sent_at=now,
+            integration=integration,
+            provider_referans=f"{tenant}-{integration.pk}-{number}",
+            dispatches=1,
+            next_check_at=now - timedelta(minutes=minutes, seconds=-number),
+        )
+        for number in range(count)
+    )
+
+
+@pytest.fixture
+def account():
+    integration = make_integration()
+    return make_package(integration), integration
+
+
+def claim(rooms, **kwargs):
+    return claims.claim_fairly(list(rooms), rooms.__getitem__, **kwargs)
+
+
+def tenants(orders):
+    codes = [order.tenant.code for order in orders]
+    return {code: codes.count(code) for code in sorted(set(codes))}
+
+
+def test_exactly_as_many_are_claimed_as_there_is_room_for(account):
+    package, integration = account
+    orders = orders_at(package, integration, "one", 200)
+    claimed = claim({integration.pk: 10})
+    assert [order.pk for order in claimed] == [order.pk for order in orders[:10]]
+    assert ProductOrder.objects.claimed().count() == 10
+
+
+def test_a_big_tenant_leaves_room_for_a_small_one(account):
+    package, integration = account
+    orders_at(package, integration, "big", 50, minutes=60)
+    orders_at(package, integration, "small", 9)
+    assert tenants(claim({integration.pk: 12})) == {"big": 6, "small": 6}
+    assert tenants(claim({integration.pk: 12})) == {"big": 6, "small": 3}
+    assert tenants(claim({integration.pk: 12})) == {"big": 12}
+
+
+def test_with_less_room_than_tenants_the_longest_waiting_come_first(account):
+    package, integration = account
+    for number, tenant in enumerate(("newest", "middle", "oldest")):
+        orders_at(package, integration, tenant, 3, minutes=10 + number)
+    assert tenants(claim({integration.pk: 2})) == {"middle": 1, "oldest": 1}
+
+
+def test_each_integration_has_room_of_its_own(account):
+    package, dead = account
+    good = make_integration()
+    orders_at(package, dead, "one", 30, minutes=90)
+    orders_at(package, good, "one", 30)
+    claimed = claim({dead.pk: 2, good.pk: 5})
+    of = [order.integration_id for order in claimed]
+    assert (of.count(dead.pk), of.count(good.pk)) == (2, 5)
+
+
+def test_an_integration_without_due_orders_is_not_asked_for_its_room(account):
+    _package, integration = account
+    asked = []
+    claims.claim_fairly([integration.pk], asked.append)
+    assert asked == []
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite locks no rows")
+@pytest.mark.django_db(transaction=True)
+def test_orders_that_another_is_just_claiming_are_passed_over(account):
+    package, integration = account
+    orders = orders_at(package, integration, "one", 6)
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            first = ProductOrder.objects.filter(pk__in=[order.pk for order in orders[:3]])
+            list(first.select_for_update())
+            held.set()
+            done.wait(10)
+        connection.close()
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait(10)
+    claimed = claim({integration.pk: 3})
+    done.set()
+    other.join()
+    assert [order.pk for order in claimed] == [order.pk for order in orders[3:]]
+
+
+def test_what_was_not_asked_about_after_all_is_given_back(account):
+    package, integration = account
+    orders_at(package, integration, "one", 3)
+    claimed = claim({integration.pk: 3})
+    claims.give_back(claimed[:2])
+    assert ProductOrder.objects.claimed().get().pk == claimed[2].pk
+    assert len(claim({integration.pk: 3})) == 2
