@@ -1,6 +1,5 @@
 """Killed on the way from order to PIN, in real clusters: bought once, and the PIN arrives."""
 
-import subprocess
 import sys
 from datetime import timedelta
 
@@ -34,6 +33,7 @@ QUICK = {
 }
 
 
+BATCH = "orders.tasks.check_pending_orders_batch"
 QUEUED_AND_TAKEN = timedelta(minutes=10)  # not what is put there for later
 
 
@@ -50,24 +50,23 @@ def send_through(place, folder, clusters, step, whom):
     """Place an order whose somebody is killed at a step; start again what ended by that."""
     order = place("slow" if step == "calling" else "normal", user_identifier=f"{step}/{whom}")
     mark = folder / f"{step}-{whom}"
-    wait_for(lambda: run_batch() and mark.exists(), seconds=20, what=f"{whom} is killed: {step}")
+    wait_for(lambda: run_batch() or mark.exists(), seconds=20, what=f"{whom} is killed: {step}")
     if whom != "worker":
-        (ended,) = (cluster for cluster in clusters if has_ended(cluster))
+        ended = wait_for(lambda: ended_of(clusters), seconds=20, what="a cluster ends by that")
         ended.wait_until_gone()
         ended.start().wait_until_ready()
     return order.pk
 
 
 def run_batch():
-    """Queue the batch of every five minutes, which runs all the time here; return its task."""
-    return async_task("orders.tasks.check_pending_orders_batch", cluster="DjangoORM")
+    """Queue the batch of every five minutes, which runs all the time here, unless it is queued."""
+    queued = [row.task["func"] for row in OrmQ.objects.filter(lock__lte=database_now())]
+    if BATCH not in queued:
+        async_task(BATCH, cluster="DjangoORM")
 
 
-def has_ended(cluster):
-    try:
-        return cluster.process.wait(timeout=3) is not None
-    except subprocess.TimeoutExpired:
-        return False
+def ended_of(clusters):
+    return next((cluster for cluster in clusters if cluster.process.poll() is not None), None)
 
 
 def see_to_their_end(keys):
