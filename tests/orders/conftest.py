@@ -1,4 +1,5 @@
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -74,6 +75,7 @@ class _Canned(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.seen.append(self.path)
         self.server.headers.append(self.headers)
+        time.sleep(self.server.seconds)
         status, body, headers = self.server.reply
         self.send_response(status)
         for name, value in headers.items():
@@ -90,6 +92,8 @@ def canned():
     """A server that answers whatever its ``reply`` says; ``seen`` are the paths asked for."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Canned)
     server.seen, server.headers, server.reply = [], [], (200, "", {})
+    server.seconds = 0
+    server.handle_error = lambda *_args: None  # a client that hung up is no news
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield server

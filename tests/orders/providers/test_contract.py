@@ -1,154 +1,164 @@
-"""What every module in ``orders/providers`` must keep. A new one is judged by being there."""
+"""Judges every module in ``orders/providers`` by being there, and adapters made to break a rule."""
 
 import json
 import logging
 
 import pytest
+import requests
 
 from orders import providers
-from orders.providers import Misconfigured, get_provider_binding
+from orders.providers import Misconfigured, ProviderBinding, barakat, znet
 from tests.orders.factories import NOWHERE
+from tests.orders.providers.contract import ORDER_KEYS, RULES, SECRET, Bench
 
-pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("provider", providers.names())]
-SECRET = "planted-secret-7391"
-PLAYER = "player & co"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def make_bench(canned, caplog, settings):
+    return lambda adapter: Bench(adapter, canned, caplog, settings)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("provider", providers.names())
+def test_every_adapter_keeps_every_rule(provider, rule, make_bench):
+    RULES[rule](make_bench(providers.get_adapter(provider)))
 
 
 class Integration:
     """As much of an integration as a binding looks at."""
 
-    def __init__(self, provider, base_url):
-        self.base_url = base_url
-        self.allowed_hosts = ""
-        names = providers.get_adapter(provider).credential_names
-        self.credentials = json.dumps({name: f"{SECRET}-{name}" for name in names})
+    def __init__(self, provider, **credentials):
+        self.base_url, self.allowed_hosts = NOWHERE, "a.example b.example:8080"
+        self.credentials = json.dumps(credentials)
 
 
-@pytest.fixture
-def ask(provider, canned):
-    """Return a function that places an order (or asks) at a server with a given answer."""
-
-    def make(method, reply=(200, "", {}), base_url=canned.url):
-        canned.reply = reply
-        binding = get_provider_binding(provider, Integration(provider, base_url))
-        creds, adapter = binding.to_credentials(), binding.adapter
-        if method == "fetch_status":
-            return adapter.fetch_status(creds, "123456")
-        payload = {
-            "referans": "123456",
-            "userIdentifier": PLAYER,
-            "extraField": "0912",
-            "fieldMapping": {},
-        }
-        return adapter.place_order(creds, adapter.package_id_example, payload)
-
-    return make
+@pytest.mark.parametrize("provider", providers.names())
+def test_missing_credentials_are_told_by_name(provider):
+    adapter = providers.get_adapter(provider)
+    with pytest.raises(Misconfigured, match="credentials are missing"):
+        ProviderBinding(adapter, Integration(provider)).to_credentials()
 
 
-UNUSABLE = [
-    (200, "", {}),
-    (200, "<!DOCTYPE html><html></html>", {}),
-    (500, "error", {}),
-    (503, "", {}),
-    (302, "", {"Location": "http://127.0.0.1:9/"}),
-    (409, "conflict", {}),
-    (200, "\x00\x01 nonsense", {}),
+@pytest.mark.parametrize("provider", providers.names())
+def test_no_credential_takes_the_place_of_the_address(provider):
+    adapter = providers.get_adapter(provider)
+    known = dict.fromkeys([*adapter.credential_names, "base_url", "allowed_hosts"], SECRET)
+    creds = ProviderBinding(adapter, Integration(provider, **known)).to_credentials()
+    assert creds["base_url"] == NOWHERE
+    assert creds["allowed_hosts"] == ["a.example", "b.example:8080"]
+
+
+class OwnReference(znet.Adapter):
+    numbers = iter(range(100, 200))
+
+    def order_request(self, creds, package, payload):
+        return super().order_request(creds, package, payload | {"referans": next(self.numbers)})
+
+
+class KeyLeftOut(znet.Adapter):
+    def place_order(self, creds, package, payload):
+        answer = super().place_order(creds, package, payload)
+        return {name: answer[name] for name in answer if name != "transport"}
+
+
+class SentAgain(znet.Adapter):
+    def place_order(self, creds, package, payload):
+        super().place_order(creds, package, payload)
+        return super().place_order(creds, package, payload)
+
+
+class OwnTransport(znet.Adapter):
+    """As one writes it who does not know better: over requests, with whatever it does."""
+
+    def place_order(self, creds, package, payload):
+        request = self.order_request(creds, package, payload)
+        answer = dict.fromkeys(ORDER_KEYS) | {"outcome": "refused", "status": "failed"}
+        try:
+            url = f"{creds['base_url']}/{request.path}"
+            text = requests.get(url, params=request.parameters, timeout=1).text
+        except requests.RequestException as problem:
+            text = str(problem)
+        return answer | {"answer": text, "reason": text, "retryable": True, "request": "GET "}
+
+
+class RubbishRefused(znet.Adapter):
+    def read_order(self, creds, text, referans):
+        return {"outcome": "refused"}
+
+
+class RubbishCompleted(znet.Adapter):
+    def read_statuses(self, creds, text, references):
+        return {references[0]: {"outcome": "answered", "status": "completed"}}
+
+
+class SecretLogged(znet.Adapter):
+    def read_order(self, creds, text, referans):
+        logging.getLogger("orders").info("asked as %s", creds["sifre"])
+        return super().read_order(creds, text, referans)
+
+
+class SecretTold(znet.Adapter):
+    def fetch_status(self, creds, referans):
+        return super().fetch_status(creds, referans) | {"reason": creds["sifre"]}
+
+
+class RubbishKept(znet.Adapter):
+    def read_statuses(self, creds, text, references):
+        return {references[0]: {"outcome": "no_answer", "reason": text}}
+
+
+class EveryPath(znet.Adapter):
+    allowed_paths = ".*"
+
+
+class EveryPackage(znet.Adapter):
+    def package_parameters(self, text):
+        return {"oyun": text, "kupur": text}
+
+
+class EndlessBatch(barakat.Adapter):
+    def fetch_status_many(self, creds, references):
+        found = super().fetch_status_many(creds, references[: self.status_batch])
+        return dict.fromkeys(references, found[references[0]])
+
+
+class SecretDescribed(znet.Adapter):
+    def describe_order(self, creds, package, payload):
+        return str(self.order_request(creds, package, payload).parameters)
+
+
+BROKEN = [
+    (OwnReference, "our_reference_travels_and_comes_back"),
+    (KeyLeftOut, "answers_are_plain_and_have_all_keys"),
+    (RubbishRefused, "an_unusable_answer_to_an_order_is_unknown"),
+    (OwnTransport, "an_unusable_answer_to_an_order_is_unknown"),
+    (RubbishCompleted, "an_unusable_answer_to_a_question_says_nothing"),
+    (SentAgain, "each_call_asks_once"),
+    (OwnTransport, "each_call_asks_once"),  # it follows where it is sent on to
+    (OwnTransport, "a_call_inside_a_transaction_raises"),
+    (OwnTransport, "a_server_that_turns_the_request_away_has_refused"),
+    (OwnTransport, "too_many_requests_may_be_sent_again_later"),
+    (OwnTransport, "a_server_that_is_not_reached_may_be_tried_again"),
+    (OwnTransport, "an_answer_that_comes_too_late_is_unknown"),
+    (OwnTransport, "only_allowed_addresses_are_called"),
+    (EveryPath, "only_its_own_paths_are_called"),
+    (OwnTransport, "no_secret_is_in_an_answer_or_a_log"),
+    (SecretLogged, "no_secret_is_in_an_answer_or_a_log"),
+    (SecretTold, "no_secret_is_in_an_answer_or_a_log"),
+    (RubbishKept, "what_may_be_a_pin_in_an_unreadable_answer_is_not_kept"),
+    (OwnTransport, "text_that_a_database_refuses_is_not_kept"),
+    (EndlessBatch, "a_batch_gives_each_order_its_own_answer"),
+    (SecretDescribed, "the_request_is_told_without_secrets"),
+    (EveryPackage, "a_package_number_of_another_shape_is_refused"),
 ]
 
 
-@pytest.mark.parametrize("reply", UNUSABLE, ids=lambda reply: f"{reply[0]} {reply[1][:9]!r}")
-def test_an_answer_that_can_not_be_read_is_unknown(ask, canned, reply):
-    answer = ask("place_order", reply)
-    assert (answer["outcome"], answer["status"], answer["retryable"]) == ("unknown", "sent", False)
-    assert answer["providerReferans"] == "123456"
-    assert len(canned.seen) == 1
+@pytest.mark.parametrize(("adapter", "rule"), BROKEN)
+def test_control_an_adapter_that_breaks_a_rule_is_caught(adapter, rule, make_bench):
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        RULES[rule](make_bench(adapter()))
 
 
-@pytest.mark.parametrize("reply", UNUSABLE, ids=lambda reply: f"{reply[0]} {reply[1][:9]!r}")
-def test_a_question_without_a_readable_answer_says_nothing(ask, reply):
-    answer = ask("fetch_status", reply)
-    assert (answer["outcome"], answer["status"], answer["pinCode"]) == ("no_answer", "", "")
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_server_that_turns_the_request_away_has_refused(ask, status):
-    answer = ask("place_order", (status, "no", {}))
-    assert (answer["outcome"], answer["status"], answer["retryable"]) == (
-        "refused",
-        "failed",
-        False,
-    )
-
-
-def test_too_many_requests_may_be_sent_again_later(ask):
-    answer = ask("place_order", (429, "slow down", {"Retry-After": "120"}))
-    assert (answer["outcome"], answer["retryable"], answer["retryAfter"]) == ("refused", True, 120)
-
-
-@pytest.mark.parametrize("after", ["²", "-5", "tomorrow"])
-def test_a_pause_that_can_not_be_read_is_none(ask, after):
-    answer = ask("place_order", (429, "slow down", {"Retry-After": after}))
-    assert (answer["outcome"], answer["retryable"], answer["retryAfter"]) == ("refused", True, None)
-
-
-def test_an_answer_is_kept_without_the_sign_that_a_database_refuses(ask):
-    assert ask("place_order", (400, "no\0 thanks", {}))["answer"] == "no thanks"
-
-
-def test_a_server_that_is_not_reached_may_be_tried_again(ask):
-    answer = ask("place_order", base_url=NOWHERE)
-    assert (answer["outcome"], answer["retryable"]) == ("refused", True)
-
-
-@pytest.mark.parametrize("name", ["provider.invalid", "provider..invalid", "x" * 64])
-def test_a_name_that_does_not_exist_may_be_tried_again(ask, name):
-    answer = ask("place_order", base_url=f"http://{name}")
-    assert (answer["outcome"], answer["retryable"]) == ("refused", True)
-
-
-def test_a_read_timeout_is_unknown(ask, settings, simulator):
-    settings.PROVIDER_READ_SECONDS = 0.000001
-    assert ask("place_order", base_url=simulator.url)["outcome"] == "unknown"
-
-
-def test_an_address_of_the_internal_network_is_not_called(ask, canned, settings):
-    settings.PROVIDER_PRIVATE_ADDRESSES = False
-    answer = ask("place_order", (200, "OK", {}))
-    assert (answer["outcome"], answer["retryable"], canned.seen) == ("refused", False, [])
-
-
-def test_no_secret_is_in_an_answer_or_a_log(ask, provider, caplog):
-    caplog.set_level(logging.DEBUG)
-    names = providers.get_adapter(provider).credential_names
-    echo = (200, f"what is {' '.join(f'{SECRET}-{name}' for name in names)}?", {})
-    answers = [ask(method, echo) for method in ("place_order", "fetch_status")]
-    answers += [ask(method, base_url=NOWHERE) for method in ("place_order", "fetch_status")]
-    assert answers[0]["answer"].startswith("what is ***")
-    assert SECRET not in repr(answers) + caplog.text
-
-
-def test_the_description_of_a_request_holds_no_secret(provider):
-    binding = get_provider_binding(provider, Integration(provider, NOWHERE))
-    payload = {
-        "referans": "123456",
-        "userIdentifier": PLAYER,
-        "extraField": "",
-        "fieldMapping": {},
-    }
-    adapter = binding.adapter
-    creds = binding.to_credentials()
-    text = adapter.describe_order(creds, adapter.package_id_example, payload)
-    assert SECRET not in text
-    assert "123456" in text
-
-
-def test_missing_credentials_are_told_by_name(provider):
-    integration = Integration(provider, NOWHERE)
-    integration.credentials = "{}"
-    with pytest.raises(Misconfigured, match="credentials are missing"):
-        get_provider_binding(provider, integration).to_credentials()
-
-
-def test_a_package_number_of_another_shape_is_refused(provider):
-    with pytest.raises(ValueError):
-        providers.get_adapter(provider).package_parameters("no such package!")
+def test_every_rule_has_its_control():
+    assert {rule for _adapter, rule in BROKEN} == set(RULES)
