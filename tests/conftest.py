@@ -1,5 +1,6 @@
 """What the tests of all apps share. The database is the one of ``DATABASE_URL``."""
 
+import contextlib
 import ipaddress
 import os
 import shutil
@@ -10,10 +11,10 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.test import Client, TransactionTestCase
+from django.test import Client
 from psycopg import sql
 
-from backoffice import append_only
+from tests import emptying
 from tests.processes import RealOffice
 
 # Playwright keeps an event loop in the main thread, in which Django would refuse its queries.
@@ -36,32 +37,11 @@ def make_user(db):
     return make
 
 
-def pytest_collection_modifyitems(items):
-    """Give each test with real transactions the rows of the migrations, which the last one emptied.
-
-    All of them or none: rows of both kinds of emptying meet under the same natural keys.
-    """
-    for item in items:
-        marker = item.get_closest_marker("django_db")
-        asked = marker is not None and marker.kwargs.get("transaction")
-        if asked or {"transactional_db", "live_server"} & set(item.fixturenames):
-            item.fixturenames.append("django_db_serialized_rollback")
-
-
 @pytest.fixture(scope="session", autouse=True)
-def flush_past_append_only():
-    """Let a test with real transactions empty the logs behind it, which their triggers forbid."""
-    flush = TransactionTestCase._fixture_teardown
-
-    def unprotected_flush(self):
-        for table in append_only.tables():
-            append_only.unprotect(table)
-        flush(self)
-        for table in append_only.tables():
-            append_only.protect(table)
-
+def fresh_database():
+    """Let a test with real transactions find, and leave, the rows of the migrations alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", unprotected_flush)
+        emptying.install(patch)
         yield
 
 
@@ -168,10 +148,17 @@ def make_office(tmp_path, collected_static, databases):
 
     With a ``copy_of`` another office, which must not run, it begins with that one's data.
     """
+    with offices(tmp_path, collected_static, databases) as make:
+        yield make
+
+
+@contextlib.contextmanager
+def offices(parent, collected_static, databases):
+    """Yield what ``make_office`` returns; its offices are gone at the end."""
     made = []
 
     def make(name="office", *, copy_of=None, **environment):
-        folder = tmp_path / name
+        folder = parent / name
         folder.mkdir()
         share_static(folder, collected_static)
         if copy_of is None:
@@ -186,9 +173,11 @@ def make_office(tmp_path, collected_static, databases):
         made.append(RealOffice(folder, database_url=url, **environment))
         return made[-1]
 
-    yield make
-    for office in made:
-        office.destroy()
+    try:
+        yield make
+    finally:
+        for office in made:
+            office.destroy()
 
 
 def share_static(folder, collected):

@@ -228,7 +228,7 @@ CLICKS = 8
 
 
 @pytest.fixture
-def clicked(transactional_db, django_db_serialized_rollback):
+def clicked(transactional_db):
     schedules.ensure_schedules()
 
 

@@ -19,7 +19,7 @@ THREADS = 16
 
 
 @pytest.fixture
-def people(transactional_db, django_db_serialized_rollback):
+def people(transactional_db):
     return [get_user_model().objects.create_user(f"user{n}") for n in range(THREADS)]
 
 
