@@ -55,12 +55,13 @@ processes-sqlite:
 	@$(SQLITE) $(PYTEST) -m "processes and not browser and not storm"
 
 processes-postgresql:
-	@$(POSTGRESQL) $(PYTEST) -p no:cacheprovider -m "processes and not browser and not storm"
+	@$(POSTGRESQL) $(PYTEST) -p no:cacheprovider \
+		-m "processes and not browser and not storm and not anywhere"
 
 # Figures of PostgreSQL are those of one whose commits wait for the disk.
 prove: development
 	@$(SQLITE) $(PYTEST) -s -p no:randomly -m "storm or benchmark"
-	@DURABLE=yes $(POSTGRESQL) $(PYTEST) -s -p no:randomly -m "storm or benchmark or walk"
+	@DURABLE=yes $(POSTGRESQL) $(PYTEST) -s -p no:randomly -m "storm or benchmark or walk or anywhere"
 
 pictures: development
 	@PICTURES="$(CURDIR)/docs/images" $(SQLITE) $(PYTEST) tests/browser/test_pictures.py

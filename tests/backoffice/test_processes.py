@@ -14,6 +14,7 @@ import pytest
 from tests.processes import ROOT, free_port, members_of, sessions_of, wait_for
 
 pytestmark = [
+    pytest.mark.anywhere,
     pytest.mark.processes,
     pytest.mark.skipif(sys.platform != "linux", reason="processes are counted in /proc"),
 ]

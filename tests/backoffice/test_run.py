@@ -10,6 +10,7 @@ import time
 import pytest
 import requests
 
+from tests.conftest import offices
 from tests.processes import free_port, title, wait_for
 
 pytestmark = [
@@ -24,8 +25,13 @@ def working(office):
     return [pid for pid in office.members() if " processing " in title(pid)]
 
 
-def test_an_empty_office_opens_and_closes_without_leaving_a_process(make_office, empty_office):
-    office = make_office(DEMO="no").start().wait_until_open()
+def test_two_first_starts_at_once_make_one_office_that_closes_without_a_trace(make_office):
+    office = make_office(DEMO="no").start()
+    wait_for(lambda: "Setting up" in office.output, seconds=20, what="the first set-up begins")
+    second = office.manage("run_office", PORT=str(free_port()))
+    assert second.returncode == 1
+    assert "The office is being set up already" in second.stderr
+    office.wait_until_open()
     assert "Administrator: admin   password: " in office.output
     assert not (office.folder / "demo-passwords.txt").exists()
     assert not any("provider_simulator" in title(pid) for pid in office.members())
@@ -33,9 +39,12 @@ def test_an_empty_office_opens_and_closes_without_leaving_a_process(make_office,
     assert office.stop(signal.SIGINT) == 0
 
 
-def test_a_second_run_changes_nothing(make_office, empty_office):
+def test_a_killed_office_leaves_nothing_behind_and_a_second_run_changes_nothing(
+    make_office, empty_office
+):
     office = make_office(copy_of=empty_office).start().wait_until_open()
-    office.stop()
+    office.process.kill()
+    office.wait_until_gone()
     count = (
         "from django.contrib.auth.models import User, Group, Permission;"
         "from django_q.models import Schedule;"
@@ -61,6 +70,7 @@ def test_a_running_task_is_finished_before_the_office_is_closed(make_office, emp
     assert office.manage("shell", "-v0", "-c", left).stdout.strip() == "0"
 
 
+@pytest.mark.anywhere
 def test_a_second_ctrl_c_cuts_the_task_off(make_office, empty_office):
     office = make_office(copy_of=empty_office).start().wait_until_open()
     assert office.manage("shell", "-c", SLEEP.format(80)).returncode == 0
@@ -71,11 +81,12 @@ def test_a_second_ctrl_c_cuts_the_task_off(make_office, empty_office):
     assert office.stop(signal.SIGINT, seconds=10) == 0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(
     ("victim", "name"),
     [
         ("gunicorn: master", "web"),
-        ("python manage.py run_cluster", "cluster"),
+        pytest.param("python manage.py run_cluster", "cluster", marks=pytest.mark.storm),
         ("qcluster MainProcess", "cluster"),
     ],
 )
@@ -89,41 +100,31 @@ def test_when_one_process_is_killed_the_office_closes_and_names_it(
     assert f"{name} ended by itself with status " in office.output
 
 
-def test_a_killed_office_leaves_nothing_behind(make_office, empty_office):
-    office = make_office(copy_of=empty_office).start().wait_until_open()
-    office.process.kill()
-    office.wait_until_gone()
+@pytest.fixture(scope="module")
+def running(tmp_path_factory, collected_static, databases, empty_office):
+    """An office that is open, for tests that leave it so."""
+    folder = tmp_path_factory.mktemp("running")
+    with offices(folder, collected_static, databases) as make:
+        yield make(copy_of=empty_office).start().wait_until_open()
 
 
-def test_a_second_office_at_the_same_port_is_told_so(make_office, empty_office):
-    office = make_office(copy_of=empty_office).start().wait_until_open()
-    second = office.manage("run_office")
+@pytest.mark.anywhere
+def test_a_second_office_at_the_same_port_is_told_so(running):
+    second = running.manage("run_office")
     assert second.returncode == 1
-    assert second.stderr.startswith(f"CommandError: Port {office.port} on 127.0.0.1 is taken:")
+    assert second.stderr.startswith(f"CommandError: Port {running.port} on 127.0.0.1 is taken:")
     assert second.stderr.count("\n") == 1
-    assert office.answers()
-    assert office.stop() == 0
+    assert running.answers()
 
 
-def test_two_first_starts_at_once_make_one_office(make_office):
-    office = make_office(DEMO="no").start()
-    wait_for(lambda: "Setting up" in office.output, seconds=20, what="the first set-up begins")
-    second = office.manage("run_office", PORT=str(free_port()))
-    assert second.returncode == 1
-    assert "The office is being set up already" in second.stderr
-    office.wait_until_open()
-    assert office.stop() == 0
-
-
-def test_static_files_are_served_compressed_and_hashed(make_office, empty_office):
-    office = make_office(copy_of=empty_office, WEB_WORKERS=1).start().wait_until_open()
-    answer = requests.get(f"{office.url}/admin/login/", timeout=5)
+@pytest.mark.anywhere
+def test_static_files_are_served_compressed_and_hashed(running):
+    answer = requests.get(f"{running.url}/admin/login/", timeout=5)
     assert "text/html" in answer.headers["Content-Type"]
     style = answer.text.split('rel="stylesheet" href="', 1)[1].split('"', 1)[0]
-    sheet = requests.get(office.url + style, headers={"Accept-Encoding": "br"}, timeout=5)
+    sheet = requests.get(running.url + style, headers={"Accept-Encoding": "br"}, timeout=5)
     assert sheet.headers["Content-Encoding"] == "br"
     assert "immutable" in sheet.headers["Cache-Control"]
-    assert office.stop() == 0
 
 
 def test_a_locked_database_is_told_in_one_sentence(make_office, databases):
@@ -160,8 +161,6 @@ def test_a_first_set_up_that_was_interrupted_never_counts_as_an_office(make_offi
     assert ("Administrator" in again.stdout) == (again.returncode == 0)
 
 
-def test_the_data_folder_keeps_secrets_for_their_owner(make_office):
-    office = make_office(DEMO="no")
-    assert office.manage("set_up_office").returncode == 0
-    mode = stat.S_IMODE((office.folder / "secrets.env").stat().st_mode)
+def test_the_data_folder_keeps_secrets_for_their_owner(empty_office):
+    mode = stat.S_IMODE((empty_office.folder / "secrets.env").stat().st_mode)
     assert mode == 0o600
