@@ -4,10 +4,6 @@ import base64
 import json
 import logging
 import pickle
-import sqlite3
-import subprocess
-import tarfile
-from contextlib import closing
 
 import pytest
 from django.conf import settings as office
@@ -20,7 +16,6 @@ from django_q.tasks import async_task
 from orders import dispatch, polling
 from orders.models import OrderEvent, ProductOrder, ProviderIntegration, Tenant
 from orders.resources import ProductOrderResource
-from orders.simulator import Znet
 from tests.locks.pages import Person
 from tests.orders import hunt
 from tests.orders.factories import due, make_integration, make_order, make_package
@@ -303,31 +298,3 @@ def test_control_the_page_of_a_fault_would_tell_what_was_at_hand(faulty, setting
 
 def test_an_export_has_no_column_of_a_secret():
     assert not {"pin_code", "pin_last_four", "claim_token"} & set(ProductOrderResource().fields)
-
-
-def opened(path):
-    """Return what is in a backup; a dump of PostgreSQL is compressed, and told in full."""
-    with tarfile.open(path) as archive:
-        files = {name: archive.extractfile(name).read() for name in archive.getnames()}
-    if "database.dump" in files:
-        command = ["pg_restore", "--file=-"]
-        told = subprocess.run(command, input=files["database.dump"], capture_output=True)
-        files["database.dump"] = told.stdout
-    return files
-
-
-@pytest.mark.processes
-def test_a_backup_of_the_office_holds_no_secret_in_the_open(make_office, demo_office):
-    office = make_office(copy_of=demo_office)
-    with closing(sqlite3.connect(office.folder / "simulator.sqlite3")) as simulator:
-        pins = simulator.execute("SELECT pin FROM purchases WHERE pin LIKE '%-%'").fetchall()
-    secrets = Znet.credentials | {f"pin {number}": pin for number, (pin,) in enumerate(pins)}
-    assert len(pins) > 5
-    assert office.manage("backup_office").returncode == 0
-    [path] = (office.folder / "backups").iterdir()
-    files = opened(path)
-    database = next(text for name, text in files.items() if name.startswith("database"))
-    assert b"orders_productorder" in database
-    assert b"fernet$" in database
-    del secrets["kod"]  # "demo" is a word of the office
-    assert hunt.found_in(database, secrets) == set()
