@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django_q.models import Failure, OrmQ, Success
 
-from backoffice import schedules
+from backoffice import clusters, schedules
 from backoffice.persian import code
 from backoffice.schedules import SCHEDULED_TASKS, TaskRun, TaskSchedule
 from backoffice.site import ReadOnlyAdmin, SuperusersOnly
@@ -211,7 +211,7 @@ class QueueAdmin(SuperusersOnly, ReadOnlyAdmin):
 
 @admin.register(Success, Failure)
 class FinishedAdmin(QueueAdmin):
-    list_display = ["name", "function", "started", "stopped", "attempt_count"]
+    list_display = ["name", "function", "of_cluster", "started", "stopped", "attempt_count"]
     list_filter = ["stopped"]
     search_fields = ["name", "func"]
     fields = ["id", *list_display, "group"]
@@ -220,6 +220,10 @@ class FinishedAdmin(QueueAdmin):
         # Not even read: to unpickle a value is to run what it says.
         return super().get_queryset(request).defer("args", "kwargs", "result")
 
+    @admin.display(description=_("cluster"), ordering="cluster")
+    def of_cluster(self, task):
+        return clusters.label(task.cluster or clusters.MAIN)
+
     @admin.display(description=_("function"), ordering="func")
     def function(self, task):
         return code(task.func)
@@ -227,8 +231,12 @@ class FinishedAdmin(QueueAdmin):
 
 @admin.register(OrmQ)
 class WaitingAdmin(QueueAdmin):
-    list_display = ["id", "function", "key", "lock"]
+    list_display = ["id", "function", "of_cluster", "lock"]
     fields = list_display
+
+    @admin.display(description=_("cluster"), ordering="key")
+    def of_cluster(self, row):
+        return clusters.label(row.key)
 
     @admin.display(description=_("function"))
     def function(self, row):
