@@ -20,6 +20,7 @@ def test_the_demo_brings_orders_into_all_states_and_buys_each_once(office, setti
         "pending", "sent", "processing", "completed", "delivered", "cancelled", "failed",
     }  # fmt: skip
     assert ProductOrder.objects.filter(outcome_unknown=True).exists()
+    assert ProductOrder.objects.filter(integration__provider="barakat").exists()
     assert (Tenant.objects.count(), ProductOrder.objects.count()) == (2, 60)
     store = Store(office / "simulator.sqlite3")
     bought = store._rows("SELECT referans, count(*) FROM purchases GROUP BY referans")

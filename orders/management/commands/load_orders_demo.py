@@ -16,7 +16,7 @@ from orders.resources import (
     ProductResource,
     TenantResource,
 )
-from orders.simulator import Simulator, Store, Znet
+from orders.simulator import PROTOCOLS, Simulator, Store
 
 FILES = Path(orders.__file__).parent / "demo"
 # The last of the orders came in just now; those before are with the provider, not yet asked about.
@@ -31,7 +31,10 @@ class Command(BaseCommand):
             raise CommandError("There are tenants already; the demo belongs into a new office.")
         if not settings.PROVIDER_PRIVATE_ADDRESSES:
             raise CommandError("The demo orders from a simulator: set SIMULATOR=yes.")
-        main = make_integration("znet-main", "زدنت، حساب اصلی")
+        used = [
+            make_integration("znet-main", "زدنت، حساب اصلی"),
+            make_integration("barakat-main", "برکات", provider="barakat"),
+        ]
         make_integration("znet-reserve", "زدنت، حساب ذخیره", is_active=False)
         import_file(TenantResource, "tenants.csv")
         import_file(ProductResource, "products.csv")
@@ -41,9 +44,10 @@ class Command(BaseCommand):
         # The same database as the office's own simulator, which goes on with these orders.
         store = Store(settings.VAR_DIR / "simulator.sqlite3", finish_seconds=0)
         with Simulator(store) as simulator:
-            ProviderIntegration.objects.filter(pk=main.pk).update(base_url=simulator.url)
+            accounts = ProviderIntegration.objects.filter(pk__in=[account.pk for account in used])
+            accounts.update(base_url=simulator.url)
             live(store)
-        ProviderIntegration.objects.filter(pk=main.pk).update(base_url=office_simulator())
+        accounts.update(base_url=office_simulator())
         self.stdout.write(f"Loaded {ProductOrder.objects.count()} orders.")
 
 
@@ -51,13 +55,13 @@ def office_simulator():
     return f"http://127.0.0.1:{settings.SIMULATOR_PORT}"
 
 
-def make_integration(code, name, **kwargs):
+def make_integration(code, name, provider="znet", **kwargs):
     return ProviderIntegration.objects.create(
         code=code,
         name=name,
-        provider="znet",
+        provider=provider,
         base_url=office_simulator(),
-        credentials=json.dumps(Znet.credentials),
+        credentials=json.dumps(PROTOCOLS[provider].credentials),
         **kwargs,
     )
 
@@ -82,7 +86,8 @@ def live(store):
     """Bring the orders into all states, by the functions behind staff's buttons and the tasks."""
     keys = list(ProductOrder.objects.order_by("pk").values_list("pk", flat=True))
     for pk in keys[:-NOT_SENT]:
-        dispatch.try_auto_dispatch(pk)
+        if dispatch.try_auto_dispatch(pk) == "refused":
+            dispatch.try_auto_dispatch(pk)  # at the package's next provider
     asked = keys[: -NOT_SENT - NOT_ASKED]
     check(asked[:-SLOW])
     store.finish_seconds = 3600
