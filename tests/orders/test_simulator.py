@@ -2,7 +2,7 @@ import pytest
 import requests
 from django.core.management import CommandError, call_command
 
-from orders.simulator import PRODUCT, SCENARIOS, Store, Znet
+from orders.simulator import PRODUCT, SCENARIOS, Barakat, Simulator, Store, Znet
 
 
 @pytest.fixture
@@ -129,3 +129,60 @@ def test_a_taken_port_is_told_in_a_sentence(simulator, tmp_path):
 def test_its_log_says_nothing_of_credentials(simulator, order, capfd):
     order("normal")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def store_call(simulator):
+    """Return a function that calls the other protocol, as the shop that it knows."""
+
+    def make(path, token=Barakat.credentials["api_token"], **query):
+        url = f"{simulator.url}/client/api/{path}"
+        return requests.get(url, params=query, headers={"api-token": token}, timeout=5)
+
+    return make
+
+
+def test_the_other_protocol_buys_and_is_asked_about_many_at_once(store_call, store):
+    for number, name in enumerate(("normal", "cancelled"), 1):
+        path = f"newOrder/{SCENARIOS[name].package}/params"
+        reply = store_call(path, order_uuid=number, playerId="p", qty=1).json()
+        assert (reply["status"], reply["data"]["status"]) == ("OK", "wait")
+    rows = store_call("check", orders="[1,2,3]", uuid=1).json()["data"]
+    assert [(row["order_uuid"], row["status"]) for row in rows] == [
+        ("1", "completed"),
+        ("2", "reject"),
+    ]
+    assert store.purchases() == 2
+
+
+def test_the_other_protocol_knows_its_shops_and_products(store_call):
+    assert store_call("profile").json()["balance"] == "100000.00"
+    assert store_call("profile", token="no").json()["code"] == 121
+    assert store_call("newOrder/1/params", order_uuid=1).json()["code"] == 109
+
+
+def test_a_switch_to_an_outage_meets_every_call(get, store):
+    store.switch("error")
+    assert get("bakiye_kontrol").status_code == 500
+    store.switch("refused")
+    assert get("bakiye_kontrol").text == "OK|100000.00"
+
+
+def test_it_counts_by_reference_what_was_sent_bought_and_asked(simulator, order, get, store):
+    order("normal", "7")
+    order("normal", "7")
+    order("refused", "8")
+    status(get, "7")
+    url = f"{simulator.url}/simulator/counts"
+    counts = [requests.get(url, params={"referans": one}, timeout=5).json() for one in "78"]
+    assert counts == [
+        {"sent": 2, "bought": 2, "asked": 2},
+        {"sent": 1, "bought": 0, "asked": 0},
+    ]
+    assert (store.bought_twice(), store.sendings("p")) == (["p"], 3)
+
+
+def test_every_answer_takes_as_long_as_was_asked_for(store):
+    with Simulator(store, answer_seconds=0.2) as simulator:
+        reply = requests.get(f"{simulator.url}/simulator/counts", timeout=5)
+    assert reply.elapsed.total_seconds() >= 0.2
