@@ -23,7 +23,7 @@ from orders.claims import claim_due, claim_fairly, give_back
 from orders.dispatch import Sending, held
 from orders.encryption import Undecryptable
 from orders.journal import OrderEvent
-from orders.models import OrderAttempt, ProductOrder, ProviderIntegration, ReviewReason
+from orders.models import OrderAttempt, ProductOrder, ProviderIntegration, ReviewReason, Status
 from orders.providers import Misconfigured, ProviderBinding, get_provider_binding
 from orders.waking import awake, enter, leave, wake_all_lanes, wake_for_next, wake_in
 
@@ -223,21 +223,22 @@ def _account(integration_id):
 
 
 def _still_to_ask(orders):
-    """Return the claimed orders without those whose sender knew that they are not there."""
-    states = OrderAttempt.objects.filter(
-        order__in=orders, state__in=(State.REFUSED, State.SENDING)
-    ).order_by("number")
-    unsettled = {attempt.order_id: attempt for attempt in states}
+    """Return the claimed orders without those whose sender knew that they are not there.
+
+    A sender that had lost the claim when the answer came wrote it into the attempt alone.
+    """
+    states = OrderAttempt.objects.filter(order__in=orders).exclude(state=State.ACCEPTED)
+    current = {attempt.order_id: attempt for attempt in states.order_by("number")}
     asked = []
     for order in orders:
-        attempt = unsettled.get(order.pk)
+        attempt = current.get(order.pk)
         if attempt is None or attempt.number != order.dispatches:
             asked.append(order)
-        elif attempt.state == State.SENDING:
-            _lose(order, attempt)
-            asked.append(order)
-        else:
+        elif attempt.state == State.REFUSED:
             _take_back(order, attempt)
+        else:
+            _flag_unknown(order, attempt)
+            asked.append(order)
     return asked
 
 
@@ -248,13 +249,16 @@ def _take_back(order, attempt):
         dispatch.refuse(order, answer, attempt.may_retry)
 
 
-def _lose(order, attempt):
-    """Note that a sender never came back: the order may or may not be at the provider."""
-    lost = OrderAttempt.objects.filter(pk=attempt.pk, state=State.SENDING)
+def _flag_unknown(order, attempt):
+    """Note that the order may or may not be at the provider: its sender did not learn it."""
     with transaction.atomic():
-        if lost.update(state=State.UNKNOWN, reason=SENDER_LOST) == 1:
-            held(order).update(outcome_unknown=True, review_reason=ReviewReason.UNKNOWN)
-            journal.record(order.pk, What.UNKNOWN, status=order.external_status, text=SENDER_LOST)
+        flagged = held(order).filter(outcome_unknown=False, external_status=Status.SENT)
+        if flagged.update(outcome_unknown=True, review_reason=ReviewReason.UNKNOWN) == 0:
+            return
+        lost = OrderAttempt.objects.filter(pk=attempt.pk, state=State.SENDING)
+        lost.update(state=State.UNKNOWN, reason=SENDER_LOST)
+        text = attempt.reason or SENDER_LOST
+        journal.record(order.pk, What.UNKNOWN, status=order.external_status, text=text)
 
 
 def ask(question):

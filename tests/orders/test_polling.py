@@ -312,3 +312,16 @@ def test_many_who_look_after_the_same_orders_buy_each_once(place, store):
     assert list(states) == ["completed"] * 12
     assert (store.purchases(), OrderAttempt.objects.count()) == (12, 12)
     assert all(store.purchases(order.user_identifier) == 1 for order in orders)
+
+
+def test_an_unknown_outcome_that_came_after_staff_ended_the_claim_is_flagged(place, make_user):
+    order = place("reset")
+    sending = dispatch.begin(order.pk)
+    claims.force_release(ProductOrder.objects.all(), by=make_user("boss"), reason="hangs")
+    dispatch.settle(sending, dispatch.call(sending))
+    ProviderIntegration.objects.update(base_url=NOWHERE)
+    due(order)
+    polling.run()
+    order.refresh_from_db()
+    assert (order.external_status, order.outcome_unknown) == ("sent", True)
+    assert order.review_reason == "unknown"
