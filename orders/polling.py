@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from backoffice.clock import database_now
-from orders import answers, dispatch, journal, limits
+from orders import answers, balances, dispatch, journal, limits
 from orders.calling import keep_busy
 from orders.claims import claim_due, claim_fairly, give_back
 from orders.dispatch import Sending, held
@@ -84,6 +84,12 @@ def run(lane=None):
             leave(lane)
     wake_for_next(idle=not done.sent and not done.checked)
     return done
+
+
+def run_batch():
+    """Do all that there is to do for orders, whatever was lost of the queue; return ``Done``."""
+    balances.refresh()
+    return run()
 
 
 def _look_after(*, wakes_others):

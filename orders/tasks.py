@@ -35,7 +35,7 @@ def check_pending_orders_batch():
 
     The safety net: it suffices alone if every other row of the queue is lost.
     """
-    done = polling.run()
+    done = polling.run_batch()
     if done.sent or done.checked:
         logger.info("Sent %s orders, checked %s", done.sent, done.checked)
     return done.sent + done.checked

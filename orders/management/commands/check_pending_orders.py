@@ -7,5 +7,5 @@ class Command(BaseCommand):
     help = "Sends the orders that were never sent and checks those that are due."
 
     def handle(self, **options):
-        done = polling.run()
+        done = polling.run_batch()
         self.stdout.write(f"Sent {done.sent} orders, checked {done.checked}.")
