@@ -19,6 +19,7 @@ from typing import Any
 import requests
 from django.conf import settings
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
@@ -99,7 +100,7 @@ class TimelyResponse(http.client.HTTPResponse):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=requests.certs.where())
+    return ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
 
 
 class KeptConnection(http.client.HTTPConnection):
@@ -173,8 +174,6 @@ def keep(connection: KeptConnection) -> None:
 
 
 class _Guard:
-    response_class = TimelyResponse
-
     def _new_conn(self) -> socket.socket:
         return open_socket(self._dns_host, self.port)  # type: ignore[attr-defined]
 
@@ -186,11 +185,11 @@ class _Guard:
 
 
 class _GuardedHTTPConnection(_Guard, HTTPConnection):
-    pass
+    response_class = TimelyResponse
 
 
 class _GuardedHTTPSConnection(_Guard, HTTPSConnection):
-    pass
+    response_class = TimelyResponse
 
 
 class _GuardedHTTPPool(HTTPConnectionPool):
