@@ -27,8 +27,11 @@ LATER = timedelta(days=1)
 TENANTS = 3
 
 
-def make_sent(count, integration, *, first=0):
-    """Make orders that were accepted a minute ago and are asked about tomorrow; return them."""
+def make_sent(count, integration, *, first=0, journal=True):
+    """Make orders that were accepted a minute ago and are asked about tomorrow; return them.
+
+    Without a ``journal`` they have neither attempts nor events.
+    """
     package = make_package(integration)
     tenants = [make_tenant(f"shop-{number}") for number in range(TENANTS)]
     orders = ProductOrder.objects.bulk_create(
@@ -49,6 +52,8 @@ def make_sent(count, integration, *, first=0):
         ],
         batch_size=500,
     )
+    if not journal:
+        return orders
     OrderAttempt.objects.bulk_create(
         [
             OrderAttempt(
