@@ -15,6 +15,7 @@ import requests
 
 PROC = Path("/proc")
 ROOT = Path(__file__).resolve().parent.parent
+CLUSTERS = 2  # of an office
 
 
 def free_port():
@@ -149,9 +150,9 @@ class RealOffice:
         """Wait for the first page, and note which sessions the processes live in."""
         wait_for(self.answers, seconds=seconds, what=f"the office opens\n{self.output}")
         wait_for(
-            lambda: any("guard" in title(pid) or "idle" in title(pid) for pid in self.members()),
+            lambda: sum(" pusher" in title(pid) for pid in self.members()) == CLUSTERS,
             seconds=seconds,
-            what=f"the cluster runs\n{self.output}",
+            what=f"the clusters run\n{self.output}",
         )
         return self
 

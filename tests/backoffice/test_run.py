@@ -87,7 +87,7 @@ def test_a_second_ctrl_c_cuts_the_task_off(make_office, empty_office):
     ("victim", "name"),
     [
         ("gunicorn: master", "web"),
-        pytest.param("python manage.py run_cluster", "cluster", marks=pytest.mark.storm),
+        pytest.param("python manage.py run_cluster", "cluster|dispatch", marks=pytest.mark.storm),
         ("qcluster MainProcess", "cluster|dispatch"),  # both heads are called so
     ],
 )
@@ -107,6 +107,15 @@ def running(tmp_path_factory, collected_static, databases, empty_office):
     folder = tmp_path_factory.mktemp("running")
     with offices(folder, collected_static, databases) as make:
         yield make(copy_of=empty_office).start().wait_until_open()
+
+
+def test_both_clusters_give_a_sign_from_their_first_moment(running):
+    said = running.manage("check_cluster")
+    assert (said.returncode, said.stderr) == (0, "")
+    assert [line.split(";")[0] for line in said.stdout.splitlines()] == [
+        "The cluster DjangoORM is up",
+        "The cluster dispatch is up",
+    ]
 
 
 @pytest.mark.anywhere
