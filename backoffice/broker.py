@@ -69,7 +69,8 @@ class DatabaseBroker(ORM):  # type: ignore[misc]  # the library has no types
             ]
 
     def _rows(self) -> "models.QuerySet[Any]":
-        return OrmQ.objects.using(Conf.ORM).filter(key=self.list_key)
+        rows: models.QuerySet[Any] = OrmQ.objects.using(Conf.ORM).filter(key=self.list_key)
+        return rows
 
     def _due(self) -> "models.QuerySet[Any]":
         return self._rows().filter(lock__lte=database_now())

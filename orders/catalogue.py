@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from backoffice.clock import database_now
 from backoffice.locks import EditableModel, EditableQuerySet
 from orders import providers
-from orders.addresses import validate_base_url
+from orders.addresses import validate_allowed_hosts, validate_base_url
 from orders.encryption import EncryptedTextField
 
 WITH_FILES = ("add", "change", "delete", "view", "import", "export")
@@ -64,6 +64,7 @@ class ProviderIntegration(EditableModel):
         _("allowed hosts"),
         max_length=300,
         blank=True,
+        validators=[validate_allowed_hosts],
         help_text=_("separated by spaces; empty: the base address's alone"),
     )
     calls_per_second = models.DecimalField(

@@ -12,7 +12,7 @@ it unknown.
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -61,7 +61,7 @@ class Prepared:
 
     routing: PackageRouting
     binding: ProviderBinding
-    creds: dict[str, Any]
+    creds: dict[str, Any] = field(repr=False)
     payload: dict[str, Any]
     request: str
 
@@ -232,7 +232,7 @@ def _prepare(order, room):
             _put_off(order, order.now + timedelta(seconds=ROOM_SECONDS))
             return None
     if open_until:
-        _put_off(order, min(open_until), LEFT_ALONE)
+        _put_off(order, min(filter(None, open_until)), LEFT_ALONE)
     elif not reasons and hopeless:
         _fail(_pending(order), order.pk, ReviewReason.REFUSED)
     else:

@@ -31,7 +31,6 @@ class OrderEvent(models.Model):
         REVEALED = "revealed", _("PIN shown")
         WAITING = "waiting", _("Kept waiting")
         INCIDENT = "incident", _("Incident opened")
-        CLAIM_ENDED = "claim_ended", _("Claim ended by staff")
         LATE_LOOK = "late_look", _("Asked again after its end")
 
     FOLDED = (What.CHECKED, What.NO_ANSWER, What.NO_ROUTE, What.WAITING, What.LATE_LOOK)

@@ -10,7 +10,7 @@ review; for some days it is still looked at, as its provider may deliver late.
 import logging
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -43,7 +43,7 @@ class Question:
     integration_id: int
     orders: list[ProductOrder]
     binding: ProviderBinding
-    creds: dict[str, Any]
+    creds: dict[str, Any] = field(repr=False)
 
 
 @dataclass

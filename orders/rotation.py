@@ -74,7 +74,8 @@ def _stored(model: type[models.Model], name: str) -> "models.QuerySet[Any]":
     """Return the rows of a model with a column's ciphertext as ``stored``."""
     # As another type, as the field's own gives the plain text.
     ciphertext = Cast(name, models.TextField())
-    return model._base_manager.order_by("pk").annotate(stored=ciphertext).exclude(stored="")
+    rows: models.QuerySet[Any] = model._base_manager.annotate(stored=ciphertext)
+    return rows.order_by("pk").exclude(stored="")
 
 
 def _batch(model: type[models.Model], name: str, *, after: Any) -> list[tuple[Any, str]]:

@@ -3,6 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import orders.addresses
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
@@ -127,7 +128,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='providerintegration',
             name='allowed_hosts',
-            field=models.CharField(blank=True, help_text="separated by spaces; empty: the base address's alone", max_length=300, verbose_name='allowed hosts'),
+            field=models.CharField(blank=True, help_text="separated by spaces; empty: the base address's alone", max_length=300, validators=[orders.addresses.validate_allowed_hosts], verbose_name='allowed hosts'),
         ),
         migrations.AddField(
             model_name='providerintegration',
@@ -147,7 +148,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='orderevent',
             name='what',
-            field=models.CharField(choices=[('created', 'Order taken'), ('sending', 'Sent to the provider'), ('accepted', 'Accepted by the provider'), ('refused', 'Refused by the provider'), ('unreached', 'Provider not reached'), ('unknown', 'Outcome unknown'), ('no_route', 'No provider for the package'), ('checked', 'Status asked'), ('no_answer', 'No usable answer'), ('given_up', 'Given up'), ('check_wanted', 'Check asked for by staff'), ('revealed', 'PIN shown'), ('waiting', 'Kept waiting'), ('incident', 'Incident opened'), ('claim_ended', 'Claim ended by staff'), ('late_look', 'Asked again after its end')], max_length=12, verbose_name='event'),
+            field=models.CharField(choices=[('created', 'Order taken'), ('sending', 'Sent to the provider'), ('accepted', 'Accepted by the provider'), ('refused', 'Refused by the provider'), ('unreached', 'Provider not reached'), ('unknown', 'Outcome unknown'), ('no_route', 'No provider for the package'), ('checked', 'Status asked'), ('no_answer', 'No usable answer'), ('given_up', 'Given up'), ('check_wanted', 'Check asked for by staff'), ('revealed', 'PIN shown'), ('waiting', 'Kept waiting'), ('incident', 'Incident opened'), ('late_look', 'Asked again after its end')], max_length=12, verbose_name='event'),
         ),
         migrations.AlterField(
             model_name='productorder',

@@ -85,6 +85,10 @@ def test_content_holds_no_secret(read, db):
         "name",
         "provider",
         "base_url",
+        "allowed_hosts",
+        "calls_per_second",
+        "low_balance",
+        "exchange_rate",
         "is_active",
     }
 
