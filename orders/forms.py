@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from orders import providers
-from orders.addresses import origin_of
+from orders.addresses import origin_of, validate_allowed_hosts
 from orders.models import ProductOrder, ProviderIntegration
 
 ADDRESSED = ("provider", "base_url")
@@ -77,6 +77,7 @@ class ProviderIntegrationForm(forms.ModelForm):
 
     def clean_allowed_hosts(self):
         hosts, address = self.cleaned_data["allowed_hosts"], self.cleaned_data.get("base_url")
+        validate_allowed_hosts(hosts)  # before the model's own, as it is read here
         if hosts and address and not origin_of(address).is_among(hosts.split()):
             raise ValidationError(_("The base address is not among these hosts."))
         return hosts
