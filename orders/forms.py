@@ -100,6 +100,9 @@ class ProviderIntegrationForm(forms.ModelForm):
             text = _("This provider needs exactly: %(names)s.")
             names = ", ".join(sorted(needed))
             self.add_error("new_credentials", ValidationError(text, params={"names": names}))
+        elif not _can_be_sent(adapter, given):
+            text = _("These credentials can't be sent to the provider. Use Latin letters only.")
+            self.add_error("new_credentials", ValidationError(text, code="unsendable"))
         for name, values in options.items():
             if name in given and given[name] not in values:
                 text = _("The value of %(name)s is one of: %(values)s.")
@@ -110,6 +113,14 @@ class ProviderIntegrationForm(forms.ModelForm):
         if self.cleaned_data["new_credentials"]:
             self.instance.credentials = self.cleaned_data["new_credentials"]
         return super().save(commit)
+
+
+def _can_be_sent(adapter, creds):
+    try:
+        adapter.balance_request(creds)
+    except ValueError:
+        return False
+    return True
 
 
 class NewOrderForm(forms.ModelForm):

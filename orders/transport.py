@@ -4,6 +4,7 @@ Nothing that leaves this module, a log line, an exception or a text to be kept, 
 or a secret.
 """
 
+import html
 import http.client
 import json
 import re
@@ -33,6 +34,7 @@ from orders.connections import (
 CONNECTIONS = 64  # at once, of one process; of one integration a quarter
 ANSWER_MAXIMUM_BYTES = 100_000
 PIECE_BYTES = 8192
+FORBIDDEN = gettext_noop("forbidden address")
 KEPT = 500  # characters of a text that is kept
 LONGEST_PAUSE = 86_400.0  # seconds that a provider may ask us to wait
 # Statuses that a server gives without handing the request on: certainly nothing was placed.
@@ -73,8 +75,8 @@ class ProviderRequest:
     """A GET request: what an adapter makes of an order or a reference."""
 
     path: str
-    parameters: dict[str, str]
-    headers: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(repr=False)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not all(text.isascii() and text.isprintable() for text in self.headers.values()):
@@ -91,20 +93,40 @@ class Reply:
 
     status: int
     retry_after: str
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return at most ``KEPT`` characters of a text, every secret in it masked."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        for form in {secret, quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}:
+        for form in _forms(secret):
             text = text.replace(form, "***")
-    return text[:KEPT]
+    return storable(text)[:KEPT]
+
+
+def _forms(secret: str) -> set[str]:
+    """Return how a secret may be written in an address, in JSON and in HTML."""
+    coded = {quote(secret), quote_plus(secret)}
+    lower = {re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), form) for form in coded}
+    return {secret, *coded, *lower, json.dumps(secret)[1:-1], html.escape(secret)}
+
+
+def storable(text: str) -> str:
+    """Return a text that every database keeps: JSON may hold half a character, or a zero byte."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def redact_codes(text: str) -> str:
-    """Return a text that nobody could read with everything masked that may be a PIN."""
-    return re.sub(r"[\w-]*[0-9][\w-]*", lambda word: word[0] if len(word[0]) < 4 else "***", text)
+    """Return a text that nobody could read with every word masked that looks like a PIN.
+
+    That is a word of four characters or more with a digit in it, or of six capitals or more.
+    """
+    return re.sub(r"[\w-]{4,}", lambda word: "***" if looks_like_code(word[0]) else word[0], text)
+
+
+def looks_like_code(word: str) -> bool:
+    """Return whether a word may be a PIN: by a digit, or as it is all capitals."""
+    return re.search("[0-9]", word) is not None or (len(word) >= 6 and word.isupper())
 
 
 def refuse_inside_transaction() -> None:
@@ -127,7 +149,9 @@ def call(
         origin = _allowed_origin(creds, request, paths)
         reply = _send_order(origin, request) if order else _ask(origin, request)
     except ForbiddenAddress:
-        raise ProviderFailure(gettext_noop("forbidden address"), outcome="refused") from None
+        raise ProviderFailure(
+            FORBIDDEN, outcome="refused", retryable=True, transport=False
+        ) from None
     except NotReached:
         raise ProviderFailure(
             gettext_noop("provider not reached"), outcome="refused", retryable=True

@@ -21,7 +21,11 @@ def get_adapter(provider: str) -> ProviderAdapter:
     """Return the adapter of a provider; raise ``Misconfigured`` where no module has the name."""
     if provider not in names():
         raise Misconfigured(f"there is no provider {provider}")
-    adapter: ProviderAdapter = importlib.import_module(f"{__name__}.{provider}").Adapter()
+    try:
+        adapter: ProviderAdapter = importlib.import_module(f"{__name__}.{provider}").Adapter()
+    except Exception as problem:  # one file that can't be loaded stops no other provider
+        name = type(problem).__name__
+        raise Misconfigured(f"the adapter {provider} can't be loaded: {name}") from problem
     return adapter
 
 
@@ -43,6 +47,8 @@ class ProviderBinding:
             known = None
         if not isinstance(known, dict):
             raise Misconfigured("credentials can't be read")
+        if not all(isinstance(value, str) for value in known.values()):
+            raise Misconfigured("credentials that are no texts")
         missing = [name for name in self.adapter.credential_names if not known.get(name)]
         if missing:
             raise Misconfigured(f"credentials are missing: {', '.join(missing)}")

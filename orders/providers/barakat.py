@@ -10,9 +10,10 @@ Quirks:
   the integration's credentials hold the line ``accepted=completed``;
 - ``check`` leaves out what it does not know, and may not say which order a row is about: then it
   is asked about one order at a time;
-- a code may come as ``pin`` or in ``replay_api``, where also words come. What holds a digit there
-  is kept as the PIN of a finished order: hidden words are better than a code in the open;
-- an error's number may come with any HTTP status.
+- a code may come as ``pin`` or in ``replay_api``, where also words come. What is not
+  certainly words there is kept as the PIN of a finished order: a hidden word is better than a
+  code in the open;
+- an error's number may come with any HTTP status; that our money is out has none of its own.
 """
 
 import json
@@ -26,6 +27,7 @@ from typing import Any
 from django.utils.translation import gettext_noop
 
 from orders.providers.base import ProviderAdapter, ProviderFailure, ProviderRequest, money
+from orders.transport import looks_like_code
 
 logger = logging.getLogger(__name__)
 ACCEPTED = ("accept", "accepted")
@@ -40,6 +42,15 @@ STATUSES = {
 REFUSING = {105, 106, 109, 110, 112, 113, 114, 120, 121, 122, 123}
 LATER = {130, 429}
 LOW_BALANCE_WORDS = ("balance", "insufficient funds", "bakiye", "رصيد")
+# The whole message of error 100, which has no other number for it, where our money is out. A longer
+# one that only speaks of money may tell of something that came after the purchase.
+POOR = re.compile(
+    r"(insufficient|not enough|low) (balance|funds|credit)"
+    r"|(your )?(balance|credit) is (not enough|not sufficient|insufficient|too low)"
+    r"|yetersiz bakiye|bakiye(niz)? yetersiz"
+    r"|رصيد(ك)? غير كاف[ٍي]?"
+)
+GENERAL = 100
 SHOWN = ("order_id", "order_uuid", "uuid", "status", "price")
 NAMELESS = gettext_noop("the provider's answer does not say which order it is about")
 ONE_BY_ONE_SECONDS = 10.0
@@ -144,7 +155,9 @@ class Adapter(ProviderAdapter):
             answer = _object(text)
         except ProviderFailure:
             return None
-        return _error(answer, text) if answer.get("status") == "ERROR" else None
+        if answer.get("status") != "ERROR":
+            return None
+        return _error(answer, text, words=False)
 
     def _login(self, creds: dict[str, Any]) -> dict[str, str]:
         return {"api-token": creds["api_token"], "Accept": "application/json"}
@@ -179,20 +192,27 @@ def _object(text: str) -> dict[str, Any]:
     return answer
 
 
-def _error(answer: dict[str, Any], text: str) -> dict[str, Any]:
-    """Return what an error means for an order; raise ``ProviderFailure`` where it is none."""
+def _error(answer: dict[str, Any], text: str, *, words: bool = True) -> dict[str, Any]:
+    """Return what an error means for an order; raise ``ProviderFailure`` where it is none.
+
+    Without ``words`` its number alone may say that it is refused.
+    """
     if answer.get("status") != "ERROR":
         raise ProviderFailure(gettext_noop("unknown answer"), body=text, transport=False)
     code = str(answer.get("code", ""))
     number = int(code) if re.fullmatch(r"[0-9]{1,6}", code) else None
     reason = " ".join(filter(None, (code, str(answer.get("message") or ""))))
-    poor = any(word in reason.lower() for word in LOW_BALANCE_WORDS)
-    refused = poor or number in REFUSING or number in LATER
+    refused = number in REFUSING or number in LATER or (words and _is_poor(number, answer))
     return {
         "outcome": "refused" if refused else "unknown",
         "retryable": number in LATER,
         "reason": reason or gettext_noop("unknown answer"),
     }
+
+
+def _is_poor(number: int | None, answer: dict[str, Any]) -> bool:
+    message = str(answer.get("message") or "").lower().replace("\u0307", "").strip(" .!")
+    return number in (None, GENERAL) and POOR.fullmatch(message) is not None
 
 
 def _name(row: dict[str, Any]) -> str | None:
@@ -220,8 +240,15 @@ def _codes(row: dict[str, Any]) -> Iterator[str]:
     if pin:
         yield pin
     for text in _replies(row):
-        if text != pin and re.search("[0-9]", text):
+        if text != pin and not _is_of_words(text):
             yield text
+
+
+def _is_of_words(text: str) -> bool:
+    """Whether a text is certainly no PIN: some words, or one that tells a state."""
+    words = re.findall(r"[\w-]+", text)
+    plain = not any("-" in word or looks_like_code(word) for word in words)
+    return plain and (len(words) > 1 or text.lower() in STATUSES)
 
 
 def _shown(row: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from orders.transport import (
     call,
     redact,
     redact_codes,
+    storable,
 )
 
 __all__ = ["Misconfigured", "ProviderAdapter", "ProviderFailure", "ProviderRequest", "money"]
@@ -114,9 +115,11 @@ class ProviderAdapter:
     ) -> dict[str, Any]:
         """Place an order once under ``payload["referans"]``; return what is known of it then."""
         referans = payload["referans"]
-        request = self.order_request(creds, provider_package_id, payload)
         found, common = self._exchange(
-            creds, request, lambda text: self.read_order(creds, text, referans), order=True
+            creds,
+            lambda: self.order_request(creds, provider_package_id, payload),
+            lambda text: self.read_order(creds, text, referans),
+            order=True,
         )
         answer = self._told(creds, common, found or {})
         refused = answer["outcome"] == "refused"
@@ -140,9 +143,10 @@ class ProviderAdapter:
         """Ask about at most ``status_batch`` orders in one call; return answers by reference."""
         if len(references) > self.status_batch:
             raise ValueError(f"one call asks about {self.status_batch} orders at most")
-        request = self.status_request(creds, references)
         found, common = self._exchange(
-            creds, request, lambda text: self.read_statuses(creds, text, references)
+            creds,
+            lambda: self.status_request(creds, references),
+            lambda text: self.read_statuses(creds, text, references),
         )
         hidden = [secret for reading in (found or {}).values() for secret in _hidden(reading)]
         left_out = {} if found is None else {"reason": LEFT_OUT, "answer": ""}
@@ -150,6 +154,7 @@ class ProviderAdapter:
         for reference in references:
             reading = (found or {}).get(reference, left_out)
             answer = {"status": "", "pinCode": "", **self._told(creds, common, reading, hidden)}
+            answer["pinCode"] = storable(answer["pinCode"])
             if reading.get("outcome") != "answered":
                 answer["outcome"] = "no_answer"
             del answer["retryable"]
@@ -158,8 +163,9 @@ class ProviderAdapter:
 
     def fetch_balance(self, creds: dict[str, Any]) -> dict[str, Any]:
         """Ask for our money at the provider; return what is known of it then."""
-        request = self.balance_request(creds)
-        balance, common = self._exchange(creds, request, lambda text: self.read_balance(text))
+        balance, common = self._exchange(
+            creds, lambda: self.balance_request(creds), self.read_balance
+        )
         answer = self._told(creds, common, {})
         del answer["retryable"]
         outcome = "no_answer" if balance is None else "answered"
@@ -182,7 +188,7 @@ class ProviderAdapter:
         """Return the masked request; raise ``Misconfigured`` where there can be none."""
         try:
             request = self.order_request(creds, provider_package_id, payload)
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except Exception:  # of any adapter, and of what people typed
             raise Misconfigured("the routing does not fit the provider") from None
         return request.masked(self.secrets(creds))
 
@@ -192,7 +198,7 @@ class ProviderAdapter:
     def _exchange(
         self,
         creds: dict[str, Any],
-        request: ProviderRequest,
+        make: Callable[[], ProviderRequest],
         read: Callable[[str], Reading],
         *,
         order: bool = False,
@@ -200,9 +206,11 @@ class ProviderAdapter:
         """Return (what an answer was read as, None without one; what is known of the call)."""
         text, found = "", None
         known: dict[str, Any] = {"outcome": "unknown", "retryable": False, "transport": False}
-        known |= {"reason": "", "retryAfter": None, "request": request.masked(self.secrets(creds))}
+        known |= {"reason": "", "retryAfter": None, "request": ""}
         began = time.monotonic()
         try:
+            request = make()
+            known["request"] = request.masked(self.secrets(creds))
             text = call(creds, request, paths=self.allowed_paths, order=order)
             found = read(text)
         except ProviderFailure as failure:

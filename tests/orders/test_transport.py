@@ -7,7 +7,7 @@ import time
 import pytest
 
 from orders import connections, transport
-from orders.transport import ProviderFailure, ProviderRequest
+from orders.transport import ProviderFailure, ProviderRequest, Reply, redact, redact_codes
 
 pytestmark = pytest.mark.django_db
 REQUEST = ProviderRequest("ask", {"sifre": "planted secret"}, {"X-Token": "t"})
@@ -164,7 +164,7 @@ def test_a_name_that_leads_inside_is_not_even_connected_to(order, settings, monk
     assert (answer.reason, answer.outcome, answer.retryable) == (
         "forbidden address",
         "refused",
-        False,
+        True,
     )
     assert wire.connections == 0
 
@@ -221,3 +221,18 @@ def test_an_order_is_packed_by_nobody():
 def test_a_header_of_two_lines_is_no_request():
     with pytest.raises(ValueError):
         ProviderRequest("ask", {}, {"X-Token": "a\r\nb: c"})
+
+
+def test_what_may_be_a_code_is_masked_in_what_nobody_could_read():
+    text = redact_codes("OKAY;two;QWERT-ASDFG;AB12;Thanks 404")
+    assert text == "OKAY;two;***;***;Thanks 404"
+
+
+def test_a_secret_is_masked_however_it_is_written():
+    for form in ("a&b/c", "a%26b%2Fc", "a%26b%2fc", "a&amp;b/c"):
+        assert redact(f"x {form} y", ["a&b/c"]) == "x *** y"
+
+
+def test_no_secret_is_in_a_representation():
+    shown = repr(ProviderRequest("p", {"sifre": "geheim"}, {"api-token": "geheim"}))
+    assert "geheim" not in shown + repr(Reply(200, "", b"OK|2|geheim|"))

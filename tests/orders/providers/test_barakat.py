@@ -244,3 +244,22 @@ def test_a_token_that_is_no_header_is_misconfigured(creds):
     payload = {"referans": ONE, "userIdentifier": "p", "extraField": "", "fieldMapping": {}}
     with pytest.raises(providers.Misconfigured):
         barakat.describe_order(creds | {"api_token": "a\r\nb: c"}, "1234", payload)
+
+
+@pytest.mark.parametrize("http", [200, 500])
+def test_an_error_that_speaks_of_our_money_may_have_come_after_the_purchase(place, http):
+    text = "Order was placed, but your balance could not be refreshed"
+    answer = place({"status": "ERROR", "code": 100, "message": text}, http)
+    assert (answer["outcome"], answer["lowBalance"]) == ("unknown", False)
+
+
+def test_words_never_say_that_a_broken_server_has_refused(place):
+    answer = place({"status": "ERROR", "code": 100, "message": "Insufficient balance"}, 500)
+    assert (answer["outcome"], answer["lowBalance"]) == ("unknown", False)
+
+
+def test_a_code_of_letters_is_a_pin(status):
+    answer = status({"status": "done", "replay_api": ["qwertasdfg"]})
+    assert (answer["pinCode"], answer["reason"]) == ("qwertasdfg", "")
+    answer = status({"status": "done", "replay_api": ["QWERT-ASDFG", "Thank you", "done"]})
+    assert (answer["pinCode"], answer["reason"]) == ("QWERT-ASDFG", "Thank you done")
