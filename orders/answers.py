@@ -8,15 +8,16 @@ after an order has failed is no change either, but an incident; its PIN is kept.
 
 import logging
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.db import connection, transaction
+from django.utils.translation import gettext_noop
 
 from backoffice.clock import database_now
-from orders import incidents, journal, limits
+from orders import incidents, journal
 from orders.claims import UNCLAIMED
 from orders.encryption import last_four
 from orders.incidents import OrderIncident
@@ -28,20 +29,52 @@ State = OrderAttempt.State
 What = OrderEvent.What
 NEEDED = ("integration_id", "external_status", "outcome_unknown", "review_reason", "sent_at")
 NEEDED += ("tries", "transport_errors", "claim_token")
+UNWRITABLE = gettext_noop("the provider's answer can't be kept")
 CONTRADICTED = (Status.FAILED, Status.CANCELLED)  # by a success
 
 
 def settle_safely(pairs):
-    """Settle (order, answer) pairs together; where that fails each alone, so one stops no other."""
+    """Settle (order, answer) pairs together; where that fails each alone, so one stops no other.
+
+    What can't be written counts as no answer: the order is asked again, and ends at its deadline.
+    """
+    if _settled(pairs):
+        return
+    for order, answer in pairs:
+        if not _settled([(order, answer)]) and not _settled([(order, no_answer(UNWRITABLE))]):
+            logger.error("Order %s stays under its claim", order.pk)
+
+
+def _settled(pairs):
     try:
         settle(pairs)
-    except (DatabaseFault, ValueError):
-        for order, answer in pairs:
-            try:
-                settle([(order, answer)])
-            except (DatabaseFault, ValueError) as problem:
-                # Left under its claim, and due again after it.
-                logger.error("Order %s: %s", order.pk, type(problem).__name__)
+    except (DatabaseFault, ValueError) as problem:
+        reconnect()
+        keys = ", ".join(str(order.pk) for order, _answer in pairs)
+        logger.error("Answers to orders %s: %s", keys, type(problem).__name__)
+        return False
+    return True
+
+
+def reconnect():
+    """After a fault of the database, have the next statement find a connection that works."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
+def no_answer(reason):
+    """Return the answer of a call that could not be made, or whose answer is of no use."""
+    return {
+        "outcome": "no_answer",
+        "status": "",
+        "pinCode": "",
+        "reason": reason,
+        "answer": "",
+        "retryAfter": None,
+        "transport": None,
+        "request": "",
+        "milliseconds": None,
+    }
 
 
 def settle(pairs):
@@ -67,7 +100,6 @@ def settle(pairs):
         journal.record_all(lines)
         for order, change in changes:
             _follow_up(order, change)
-        _tell_limits(pairs)
 
 
 def _as_they_are(keys):
@@ -261,13 +293,3 @@ def _too_late(order, answer):
 def _open_late_success(order, text):
     kind = OrderIncident.Kind.LATE_SUCCESS
     incidents.open_incident(order.pk, kind, text, status=order.external_status)
-
-
-def _tell_limits(pairs):
-    """Tell each integration's breaker how its calls went."""
-    calls = defaultdict(Counter)
-    for order, answer in pairs:
-        if answer["transport"] is not None:  # else no call was made
-            calls[order.integration_id][answer["transport"]] += 1
-    for integration_id, counts in sorted(calls.items()):
-        limits.heard(integration_id, answered=counts[False] > 0, failures=counts[True])

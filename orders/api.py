@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from orders import shop
 from orders.api_access import Refused, resource
 from orders.api_content import idempotency_key_of, invalid, wanted_of
-from orders.models import Status
+from orders.models import OPEN, ReviewReason, Status
 
 A_PAGE = 100
 FIELDS = {"product": "productId", "package": "packageId", "extra_field": "extraField"}
@@ -91,12 +91,18 @@ def described(order):
         "extraField": order.extra_field,
         "price": str(order.price),
         # Words of ours in the asker's language, those of a provider as they came.
-        "message": _t(order.provider_message) if order.provider_message else "",
+        "message": _t(order.provider_message) if _is_about_it(order) else "",
         "createdAt": instant(order.created_at),
         "sentAt": instant(order.sent_at),
         "lastCheckedAt": instant(order.last_sync_at),
         "completedAt": instant(order.completed_at),
     }
+
+
+def _is_about_it(order):
+    """Whether there are words about the order; until it ends they may be about our account."""
+    open_or_late = order.external_status in OPEN or order.review_reason == ReviewReason.TIMEOUT
+    return order.provider_message and not open_or_late
 
 
 def instant(value):

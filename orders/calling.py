@@ -2,8 +2,9 @@
 
 A provider that hangs keeps its own share busy and leaves the rest to the others. The calls run in
 threads that touch no database; whoever began them writes what they brought. Work is taken a little
-ahead, so that no thread waits for the database; when a provider fails, what was taken ahead for it
-comes back uncalled.
+ahead, so that no thread waits for the database; when a provider fails, or the run is over, what was
+taken ahead comes back uncalled. After each call a thread goes where the fewest are, so that none
+that has work waits for those that have more.
 """
 
 import time
@@ -19,6 +20,7 @@ from orders.transport import CONNECTIONS, refuse_inside_transaction
 
 SHARE = CONNECTIONS // 4  # of one integration
 AHEAD = 100  # calls that wait for a thread, of a provider that answers
+STEP = SHARE // 4  # by which that grows with each answer
 GATHERED = 100  # answers that are written together, at most
 GATHERING_SECONDS = 0.2
 LOOK_AGAIN_SECONDS = 0.1  # for new work, while calls are under way
@@ -53,7 +55,7 @@ class Calls:
         problem: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._waiting.clear()
+        self.recall()
         self._pool.shutdown()
 
     def __len__(self) -> int:
@@ -70,9 +72,9 @@ class Calls:
         """Return how many calls an integration may get now, those taken ahead included."""
         free = self.free(integration_id)
         with self._lock:
-            if not free and not self._threads[integration_id]:
-                return 0  # nobody would come for it
             ahead, waiting = self._ahead[integration_id], len(self._waiting[integration_id])
+            if not free and not self._threads[integration_id]:
+                ahead = STEP  # the next thread that comes back goes there
         if ahead and waiting > ahead // 2:
             return 0  # until there is room for more than a few
         return max(free, ahead - waiting)
@@ -88,14 +90,28 @@ class Calls:
         if fits:
             self._pool.submit(self._work, integration_id)
 
-    def _work(self, integration_id: int | None) -> None:
-        while integration_id is not None:
+    def recall(self) -> None:
+        """Have all that waits for a thread come back uncalled."""
+        with self._lock:
+            for integration_id in self._waiting:
+                self._recall(integration_id)
+
+    def _recall(self, integration_id: int) -> None:
+        waiting = self._waiting[integration_id]
+        while waiting:
+            _function, item = waiting.popleft()
+            self._done.put((item, None))
+
+    def _work(self, integration_id: int) -> None:
+        while True:
             with self._lock:
-                waiting = self._waiting[integration_id]
-                if not waiting:
-                    integration_id = self._next(integration_id)
-                    continue
-                function, item = waiting.popleft()
+                turn = self._turn(integration_id)
+                self._threads[integration_id] -= 1
+                if turn is None:
+                    return
+                integration_id = turn
+                self._threads[integration_id] += 1
+                function, item = self._waiting[integration_id].popleft()
             try:
                 answer = function(item)
             except BaseException as problem:  # raised again where the answer is awaited
@@ -104,25 +120,25 @@ class Calls:
             self._done.put((item, answer))
             self._adapt(integration_id, answer)
 
-    def _next(self, integration_id: int) -> int | None:
-        """Leave an integration for one that waits without a thread, if there is one."""
-        self._threads[integration_id] -= 1
-        for other, waiting in self._waiting.items():
-            if waiting and not self._threads[other]:
-                self._threads[other] += 1
-                return other
-        return None
+    def _turn(self, integration_id: int) -> int | None:
+        """Return whose call is next: the own one's, or theirs where fewer threads are."""
+        wanting = [pk for pk, waiting in self._waiting.items() if waiting]
+        if not wanting:
+            return None
+        others = Counter({pk: self._threads[pk] - (pk == integration_id) for pk in wanting})
+        fewest = min(wanting, key=others.__getitem__)
+        if integration_id in wanting and others[integration_id] <= others[fewest] + 1:
+            return integration_id
+        return fewest if others[fewest] < SHARE else None
 
     def _adapt(self, integration_id: int, answer: Any) -> None:
         """Take more ahead for a provider that answers, and nothing for one that fails."""
         with self._lock:
             if not self._failed(answer):
-                self._ahead[integration_id] = min(AHEAD, self._ahead[integration_id] + SHARE // 4)
+                self._ahead[integration_id] = min(AHEAD, self._ahead[integration_id] + STEP)
                 return
             self._ahead[integration_id] = 0
-            while self._waiting[integration_id]:
-                _function, item = self._waiting[integration_id].popleft()
-                self._done.put((item, None))
+            self._recall(integration_id)
 
     def answered(self) -> Answered:
         """Return (item, answer) of calls that ended, with None for what came back uncalled."""
@@ -150,12 +166,24 @@ def keep_busy(
 ) -> None:
     """Begin calls as there is room, and settle what they bring, until nothing is left to begin.
 
-    After so many seconds nothing more is begun. ``begin`` returns how much it looked after.
+    After so many seconds nothing more is begun or called, and ``settle`` gets what waited back
+    with None. So it does after a fault of either of them, which is raised when all is settled:
+    what a provider answered meanwhile is not lost. ``begin`` returns how much it looked after.
     """
     end = time.monotonic() + seconds
+    fault: Exception | None = None
     with Calls(failed) as calls:
         while True:
-            begun = begin(calls) if time.monotonic() < end else 0
-            if not begun and not calls:
-                return
-            settle(calls.answered())
+            begun = 0
+            try:
+                if fault is None and time.monotonic() < end:
+                    begun = begin(calls)
+                else:
+                    calls.recall()
+                if not begun and not calls:
+                    break
+                settle(calls.answered())
+            except Exception as problem:
+                fault = fault or problem
+    if fault:
+        raise fault

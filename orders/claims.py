@@ -28,6 +28,7 @@ Orders: TypeAlias = OrderQuerySet[ProductOrder]
 # Of a claimed order, what asking about it needs; the rest is read again with the answer.
 NEEDED = ("integration_id", "tenant_id", "external_status", "provider_referans", "dispatches")
 NEEDED += ("next_check_at", "claim_token")
+MOST_SHARES = 200  # of one statement; SQLite takes 500 terms
 CLAIM_AS_IT_WAS = ("next_check_at", "claimed_until", "claimed_at", "claimed_by")
 UNCLAIMED = {"claimed_until": None, "claimed_at": None, "claimed_by": "", "claim_token": ""}
 
@@ -73,9 +74,16 @@ def claim_fairly(
     return _claim(_shares({pk: late if pk in last_looks else rows for pk in integrations}, allowed))
 
 
-def waiting_to_be_sent(limit: int, *, but: Iterable[int] = ()) -> list[int]:
-    """Return the keys of pending orders that are due, shared by their tenants, oldest first."""
+def waiting_to_be_sent(
+    limit: int, *, but: Iterable[int] = (), full: Iterable[int] = ()
+) -> list[int]:
+    """Return the keys of pending orders that are due, shared by their tenants, oldest first.
+
+    Of the packages in ``full`` only what was sent before, as that may go elsewhere.
+    """
     rows = ProductOrder.objects.pending().due().free().exclude(pk__in=but)
+    if full:
+        rows = rows.exclude(package__in=full, dispatches=0)
     choices = _shares({None: rows}, lambda integration_id: limit)
     if not choices:
         return []
@@ -97,10 +105,12 @@ def _shares(
     }
     tenants = list(Tenant.objects.order_by().values("pk", **oldest)) if oldest else []
     shares = []
+    most = max(1, MOST_SHARES // max(1, len(rows)))
     for pk in rows:
         waiting = [(row[f"due_{pk}"], row["pk"]) for row in tenants if row[f"due_{pk}"]]
+        waiting = sorted(waiting)[:most]  # the others come next
         room = allowed(pk) if waiting else 0
-        for number, (_since, tenant) in enumerate(sorted(waiting)):
+        for number, (_since, tenant) in enumerate(waiting):
             share = room // len(waiting) + (number < room % len(waiting))
             if share:
                 shares.append((rows[pk].filter(integration_id=pk, tenant_id=tenant), share))

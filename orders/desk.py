@@ -34,8 +34,9 @@ def check_status(rows, *, by):
     with transaction.atomic():
         known = ProductOrder.objects.filter(pk__in=keys[:MOST_AT_ONCE])
         askable = set(known.askable().values_list("pk", flat=True))
-        orders = known.order_by("-pk").annotate(read_at=database_now()).defer("pin_code")
-        for order in orders.select_for_update():
+        rows = known.order_by("pk").annotate(read_at=database_now()).defer("pin_code")
+        # Locked in the order in which all others lock them, and told the newest first.
+        for order in reversed(rows.select_for_update()):
             why = _why_not(order, order.pk in askable)
             if why:
                 checked.left.append((order, why))

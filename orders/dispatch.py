@@ -11,33 +11,34 @@ it unknown.
 """
 
 import logging
-from collections import Counter
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseFault
+from django.db import transaction
 from django.utils.translation import gettext_noop
 from django_q.tasks import async_task
 
 from backoffice.clock import database_now
+from backoffice.clusters import DISPATCH
 from orders import incidents, journal, limits
+from orders.answers import reconnect
 from orders.calling import SHARE, keep_busy
 from orders.claims import UNCLAIMED, new_claim, waiting_to_be_sent
-from orders.encryption import Undecryptable
 from orders.incidents import OrderIncident
 from orders.journal import OrderEvent
-from orders.models import OrderAttempt, PackageRouting, ProductOrder, ReviewReason, Status
-from orders.providers import Misconfigured, ProviderBinding, get_provider_binding
+from orders.models import OPEN, OrderAttempt, ProductOrder, ReviewReason, Status
+from orders.routing import NoRoom, Prepared, choose, routings_left
+from orders.transport import FORBIDDEN, CallInTransaction
 from orders.waking import wake_in
 
 logger = logging.getLogger(__name__)
 State = OrderAttempt.State
 What = OrderEvent.What
-CLUSTER = "dispatch"  # sending has a cluster of its own, which checks can't keep busy
-RUN_SECONDS = 20  # nothing is begun after that; a call lasts 25 at most, a task of the cluster 90
-ROOM_SECONDS = 1  # until an order is looked at again that found no room at its provider
+RUN_SECONDS = 20  # nothing is called after that; a call lasts 50 at most, a task of the cluster 90
+ROOM_SECONDS = 1  # until it is looked again for room at a provider that had none
 LEFT_ALONE = gettext_noop("the provider fails and is left alone for a while")
 # Of a sending that was begun and came back before its call: the provider had just failed another.
 NOT_CALLED = {
@@ -55,15 +56,9 @@ NOT_CALLED = {
 }
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """The routing that an order may go now, with what its call needs."""
-
-    routing: PackageRouting
-    binding: ProviderBinding
-    creds: dict[str, Any] = field(repr=False)
-    payload: dict[str, Any]
-    request: str
+def seconds_of_this_host():
+    """Return seconds that also pass while this host is suspended."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True)
@@ -74,6 +69,7 @@ class Sending:
     attempt_id: int
     token: str
     prepared: Prepared
+    begun: float = field(default_factory=seconds_of_this_host)
 
     @property
     def order_id(self) -> int:
@@ -86,12 +82,16 @@ class Sending:
 
 def queue(order_id):
     """Have the cluster for it send an order, in the caller's transaction."""
-    async_task("orders.tasks.dispatch_order", order_id, cluster=CLUSTER)
+    async_task("orders.tasks.dispatch_order", order_id, cluster=DISPATCH)
 
 
 def try_auto_dispatch(order_id):
     """Send a pending order once; return the attempt's outcome, None where nothing was sent."""
-    sending = begin(order_id)
+    try:
+        sending = begin(order_id)
+    except NoRoom:
+        wake_in(ROOM_SECONDS)
+        return None
     if sending is None:
         return None
     answer = call(sending)
@@ -106,13 +106,10 @@ def run(first=None):
     share of these busy, and not a worker of the cluster for each order.
     """
     outcomes = {}
-    seen = set()
+    waiting = Waiting(first)
 
     def begin_all(calls):
-        if first is not None and first not in seen:
-            seen.add(first)
-            return begin_safely(first, calls) + 1
-        return begin_due(calls, seen)
+        return waiting.begin(calls)
 
     def settle_all(answered):
         for sending, answer in answered:
@@ -120,31 +117,66 @@ def run(first=None):
         settle_safely(answered)
 
     keep_busy(begin_all, settle_all, failed, RUN_SECONDS)
+    if waiting.found_no_room:
+        wake_in(ROOM_SECONDS)
     return outcomes
 
 
-def begin_due(calls, seen):
-    """Begin to send what is pending and due; return how many orders were looked at.
+class Waiting:
+    """The pending orders of one run: each gets one chance in it, or more where there was no room.
 
-    ``seen`` collects the orders that this run has looked at: each gets one chance in it.
+    ``first`` is an order that comes before all others.
     """
-    wanted = waiting_to_be_sent(SHARE, but=seen)
-    seen.update(wanted)
-    for pk in wanted:
-        begin_safely(pk, calls)
-    return len(wanted)
+
+    def __init__(self, first=None):
+        self._first = first
+        self._seen = set()
+        self._full = {}  # a package, or an order that was tried -> until when it is passed over
+
+    @property
+    def found_no_room(self):
+        return bool(self._full)
+
+    def begin(self, calls):
+        """Begin to send what is pending and due; return how many orders were looked at."""
+        now = time.monotonic()
+        self._full = {what: until for what, until in self._full.items() if until > now}
+        looked_at = 0
+        for pk in self._next():
+            looked_at += self._begin(pk, calls, now)
+        return looked_at
+
+    def _next(self):
+        if self._first is not None:
+            first, self._first = self._first, None
+            return [first]
+        full = [pk for what, pk in self._full if what == "package"]
+        retried = [pk for what, pk in self._full if what == "order"]
+        return waiting_to_be_sent(SHARE, but=[*self._seen, *retried], full=full)
+
+    def _begin(self, pk, calls, now):
+        try:
+            begin_safely(pk, calls)
+        except NoRoom as nothing:
+            # It keeps its place in line; so do those of its package that nobody was asked for yet.
+            order = nothing.order
+            what = ("order", pk) if order.dispatches else ("package", order.package_id)
+            self._full[what] = now + ROOM_SECONDS
+            return 0
+        self._seen.add(pk)
+        return 1
 
 
 def begin_safely(order_id, calls):
-    """Begin to send one order over the calls of a run; return whether that was done."""
+    """Begin to send one order over the calls of a run; raise ``NoRoom`` where it has to wait."""
     try:
         sending = begin(order_id, room=calls.free)
-    except DatabaseError as problem:  # nothing was sent; the others go on
+    except (DatabaseFault, ValueError) as problem:  # nothing was sent; the others go on
+        reconnect()
         logger.error("Order %s: %s", order_id, type(problem).__name__)
-        return False
+        return
     if sending:
         calls.begin(sending.integration_id, call, sending)
-    return sending is not None
 
 
 def settle_safely(answered):
@@ -152,7 +184,9 @@ def settle_safely(answered):
     for sending, answer in answered:
         try:
             settle(sending, answer or NOT_CALLED)
-        except DatabaseError as problem:  # stays sent; asked about when its claim has run out
+        except (DatabaseFault, ValueError) as problem:
+            # Stays sent; asked about when its claim has run out.
+            reconnect()
             logger.error("Order %s: %s", sending.order_id, type(problem).__name__)
     return len(answered)
 
@@ -165,20 +199,28 @@ def failed(answer):
 def begin(order_id, *, room=lambda integration_id: 1):
     """Commit that the order is being sent; return what the call needs.
 
-    None where the order is not pending, somebody else is sending it, or nobody can take it now.
-    ``room`` tells how many more calls an integration may get.
+    None where the order is not pending, somebody else is sending it, or nobody can take it now:
+    it is then put off, kept back for a person, or has failed. Raises ``NoRoom``. ``room`` tells
+    how many more calls an integration may get.
     """
     with transaction.atomic():
         rows = ProductOrder.objects.pending().free().annotate(now=database_now())
         order = rows.select_related("package").filter(pk=order_id).first()
         if order is None:
             return None
-        prepared = _prepare(order, room)
+        if order.created_at <= order.now - timedelta(hours=settings.ORDER_DEADLINE_HOURS):
+            text = order.provider_message
+            _fail(_pending(order), order.pk, ReviewReason.TIMEOUT, text)
+            return None
+        choice = choose(order, room)
+        prepared = choice.prepared
         if prepared is None:
+            _leave_pending(order, choice)
             return None
         integration, referans = prepared.routing.integration, prepared.payload["referans"]
         claim = new_claim()
         if not _take(order, integration, referans, claim):
+            transaction.set_rollback(True)  # the call that was counted is not made
             return None
         attempt = OrderAttempt.objects.create(
             order=order,
@@ -209,97 +251,23 @@ def _take(order, integration, referans, claim):
     return changed == 1
 
 
-def _prepare(order, room):
-    """Return what sending needs by the first routing that can be used now.
-
-    None where there is none: the order is then put off, kept back for a person, or has failed.
-    """
-    routings, hopeless = routings_left(order)
-    known = limits.read([routing.integration_id for routing in routings])
-    reasons, open_until = [], []
-    for routing in routings:
-        limit = known[routing.integration_id]
-        if limit.is_open:
-            open_until.append(limit.state.open_until)
-            continue
-        reason = _money(order, routing, limit)
-        prepared = None if reason else _describe(order, routing)
-        if prepared is None:
-            reasons.append(reason or ReviewReason.MISCONFIGURED)
-        elif room(routing.integration_id) and limits.take(limit, 1, urgent=True):
-            return prepared
-        else:  # the best provider has no room just now: no reason to pay another
-            _put_off(order, order.now + timedelta(seconds=ROOM_SECONDS))
-            return None
-    if open_until:
-        _put_off(order, min(filter(None, open_until)), LEFT_ALONE)
-    elif not reasons and hopeless:
-        _fail(_pending(order), order.pk, ReviewReason.REFUSED)
-    else:
-        _keep_back(_pending(order), order.pk, reasons[0] if reasons else ReviewReason.NO_ROUTE)
-    return None
-
-
-def _money(order, routing, limit):
-    """Return why an order may not be sent there for money's sake, None where it may."""
-    if limit.is_low:
-        return ReviewReason.LOW_BALANCE
-    if limits.costs_too_much(order.package, routing.integration, order.price):
-        return ReviewReason.COST_ABOVE_PRICE
-    return None
-
-
-def _describe(order, routing):
-    """Return what the call by a routing needs, None where it can't be used as it is set."""
-    # Seconds of the database's clock before our own numbers: a database that was restored
-    # from a backup gives these numbers again, and the provider knows them already.
-    referans = f"{int(order.now.timestamp())}{order.pk}{order.dispatches + 1:03d}"
-    payload = {
-        "referans": referans,
-        "userIdentifier": order.user_identifier,
-        "extraField": order.extra_field,
-        "fieldMapping": routing.field_mapping,
-    }
-    try:
-        binding = get_provider_binding(routing.integration.provider, routing.integration)
-        creds = binding.to_credentials()
-        request = binding.adapter.describe_order(creds, routing.provider_package_id, payload)
-    except (Misconfigured, Undecryptable) as problem:
-        logger.error("Integration %s can't be used: %s", routing.integration.code, problem)
-        return None
-    return Prepared(routing, binding, creds, payload, request)
-
-
-def routings_left(order):
-    """Return (routings that may still be used, the best first; how many refused for good).
-
-    The untried come first, by priority; then those that were not reached, the least tried first.
-    """
-    attempts = list(order.attempts.values_list("integration_id", "may_retry"))
-    refused = {integration for integration, may_retry in attempts if not may_retry}
-    tried = Counter(integration for integration, _may_retry in attempts)
-    routings = order.package.routings.filter(is_active=True, integration__is_active=True)
-    left = [
-        routing
-        for routing in routings.select_related("integration").defer("integration__credentials")
-        if routing.integration_id not in refused
-    ]
-    left.sort(key=lambda routing: (tried[routing.integration_id], routing.priority))
-    return left, len(refused)
-
-
 def _pending(order):
     return ProductOrder.objects.pending().filter(pk=order.pk, dispatches=order.dispatches)
 
 
-def _put_off(order, until, text=""):
-    """Look at a pending order again at that time; it fails where that is past its deadline."""
-    if order.created_at <= order.now - timedelta(hours=settings.ORDER_DEADLINE_HOURS):
-        _fail(_pending(order), order.pk, ReviewReason.TIMEOUT, text)
-    elif _pending(order).update(next_check_at=until, provider_message=text, review_reason="") == 1:
-        if text:
-            journal.record(order.pk, What.WAITING, status=Status.PENDING, text=text)
-        wake_in((until - order.now).total_seconds())
+def _leave_pending(order, choice):
+    """Write what stands against sending an order now, and when to look again; or that it failed."""
+    if choice.open_until:
+        changed = _pending(order).update(
+            next_check_at=choice.open_until, provider_message=LEFT_ALONE, review_reason=""
+        )
+        if changed == 1:
+            journal.record(order.pk, What.WAITING, status=Status.PENDING, text=LEFT_ALONE)
+            wake_in((choice.open_until - order.now).total_seconds())
+    elif choice.hopeless:
+        _fail(_pending(order), order.pk, ReviewReason.REFUSED)
+    else:
+        _keep_back(_pending(order), order.pk, choice.reason)
 
 
 def _keep_back(rows, order_id, reason):
@@ -310,10 +278,23 @@ def _keep_back(rows, order_id, reason):
 
 
 def call(sending):
-    """Place the order at its provider; return the answer. Touches no database."""
+    """Place the order at its provider; return the answer. Touches no database.
+
+    Whoever slept over its claim does not call any more: others may have decided about the order.
+    """
+    longest = settings.PROVIDER_CONNECT_SECONDS + settings.PROVIDER_READ_SECONDS
+    if seconds_of_this_host() > sending.begun + settings.ORDER_CLAIM_SECONDS - longest:
+        return NOT_CALLED
     prepared = sending.prepared
     package = prepared.routing.provider_package_id
-    return prepared.binding.adapter.place_order(prepared.creds, package, prepared.payload)
+    try:
+        return prepared.binding.adapter.place_order(prepared.creds, package, prepared.payload)
+    except CallInTransaction:
+        raise
+    except Exception as problem:  # it may be placed by now
+        logger.error("Order %s: %s", sending.order_id, type(problem).__name__)
+        reason = type(problem).__name__
+        return {**NOT_CALLED, "outcome": State.UNKNOWN, "retryable": False, "reason": reason}
 
 
 def settle(sending, answer):
@@ -341,12 +322,27 @@ def settle(sending, answer):
             return
         _learn(sending, answer)
         if order.claim_token != sending.token:
+            _too_late(order, answer)
             return
         if refused:
-            review = ReviewReason.LOW_BALANCE if answer["lowBalance"] else ""
-            refuse(order, answer, unreached, review=review)
+            refuse(order, answer, unreached, review=_why_for_review(answer))
         else:
             _await(order, answer)
+
+
+def _too_late(order, answer):
+    """Note that an order that has ended meanwhile is at its provider: it may yet be delivered."""
+    if order.external_status in OPEN or answer["outcome"] == State.REFUSED:
+        return  # whoever asks about it next learns the same
+    failed = ProductOrder.objects.filter(pk=order.pk, external_status=Status.FAILED)
+    failed.update(next_check_at=database_now())
+    _tell(order, What.ACCEPTED, order.external_status, answer)
+
+
+def _why_for_review(answer):
+    if answer["lowBalance"]:
+        return ReviewReason.LOW_BALANCE
+    return ReviewReason.MISCONFIGURED if answer["reason"] == FORBIDDEN else ""
 
 
 def _learn(sending, answer):
@@ -394,8 +390,11 @@ def _tell(order, what, status, answer):
 
 
 def held(order):
-    """Return the order's row as long as it is in the state and under the claim it was read with."""
-    return ProductOrder.objects.filter(
+    """Return the order's row while it is with the provider, as it was read: its state, its claim.
+
+    An order that has ended is none of these: neither its sender nor a late look opens it again.
+    """
+    return ProductOrder.objects.at_provider().filter(
         pk=order.pk, claim_token=order.claim_token, external_status=order.external_status
     )
 
@@ -413,10 +412,6 @@ def refuse(order, answer, unreached, *, review=""):
         return
     tried = order.attempts.filter(integration=routings[0].integration).count()
     seconds = _pause(tried, answer["retryAfter"], review) if tried else 0
-    deadline = timedelta(hours=settings.ORDER_DEADLINE_HOURS)
-    if tried and rows.filter(created_at__lte=database_now() - deadline).exists():
-        _fail(rows, order.pk, ReviewReason.TIMEOUT, reason)
-        return
     changed = rows.update(
         external_status=Status.PENDING,
         sent_at=None,

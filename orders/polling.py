@@ -19,13 +19,22 @@ from django.utils.translation import gettext_noop
 from backoffice.clock import database_now
 from orders import answers, balances, dispatch, journal, limits
 from orders.calling import keep_busy
-from orders.claims import claim_due, claim_fairly, give_back
+from orders.claims import UNCLAIMED, claim_due, claim_fairly, give_back
 from orders.dispatch import Sending, held
 from orders.encryption import Undecryptable
 from orders.journal import OrderEvent
 from orders.models import OrderAttempt, ProductOrder, ProviderIntegration, ReviewReason, Status
 from orders.providers import Misconfigured, ProviderBinding, get_provider_binding
-from orders.waking import awake, enter, leave, wake_all_lanes, wake_for_next, wake_in
+from orders.transport import CallInTransaction
+from orders.waking import (
+    awake,
+    enter,
+    leave,
+    wake_all_lanes,
+    wake_for_next,
+    wake_in,
+    wake_when_free,
+)
 
 logger = logging.getLogger(__name__)
 State = OrderAttempt.State
@@ -33,7 +42,7 @@ What = OrderEvent.What
 SENDER_LOST = gettext_noop("the sender never came back")
 MANY = 8  # claimed in one round: more than one lane is worth waking
 LOOK_SECONDS = 0.5  # between two looks at limits and pending orders
-RUN_SECONDS = 20  # nothing is begun after that; a call lasts 25 at most, a task of the cluster 90
+RUN_SECONDS = 20  # nothing is called after that; a call lasts 50 at most, a task of the cluster 90
 
 
 @dataclass(frozen=True)
@@ -57,9 +66,12 @@ class Done:
 def check_order(order_id, tenant_id):
     """Ask about one order if it is due and free; return its state, None where it was not asked."""
     rows = ProductOrder.objects.asked().filter(pk=order_id, tenant_id=tenant_id)
-    orders = claim_due(rows, 1)
-    if not orders:
+    integration_id = rows.due().free().values_list("integration_id", flat=True).first()
+    if integration_id is None:
         return None
+    if not limits.take(limits.read([integration_id])[integration_id], 1):
+        return None
+    orders = claim_due(rows, 1)
     for question in _questions(orders, {}):
         _settle([(question, ask(question))])
     wake_for_next()
@@ -73,38 +85,47 @@ def run(lane=None):
     more to do than it can. Begins nothing after ``RUN_SECONDS``; the rest is then due at once.
     Returns ``Done``.
     """
+    entered = None
     if lane is not None:
         awake(lane)
-        if not enter(lane):
+        entered = enter(lane)
+        if entered is None:
+            wake_when_free(lane)
             return Done()
+    done = Done()
     try:
-        done = _look_after(wakes_others=lane is not None)
+        _look_after(done, wakes_others=lane is not None)
     finally:
-        if lane is not None:
-            leave(lane)
-    wake_for_next(idle=not done.sent and not done.checked)
+        if entered:
+            leave(lane, entered)
+        wake_for_next(idle=not done.sent and not done.checked)
     return done
 
 
 def run_batch():
     """Do all that there is to do for orders, whatever was lost of the queue; return ``Done``."""
-    balances.refresh()
-    return run()
+    end = time.monotonic() + RUN_SECONDS  # after a longer run this task might be cut off
+    done = run()
+    if time.monotonic() < end and balances.refresh() and time.monotonic() < end:
+        more = run()
+        done = Done(done.sent + more.sent, done.checked + more.checked)
+    return done
 
 
-def _look_after(*, wakes_others):
-    run_ = _Run(wakes_others)
-    keep_busy(run_.begin, run_.settle, failed, RUN_SECONDS)
-    return run_.done
+def _look_after(done, *, wakes_others):
+    looking = _Run(done, wakes_others)
+    keep_busy(looking.begin, looking.settle, failed, RUN_SECONDS)
+    if looking.waiting.found_no_room:
+        wake_in(dispatch.ROOM_SECONDS)
 
 
 class _Run:
     """What a run remembers from one look at the orders to the next."""
 
-    def __init__(self, wakes_others):
+    def __init__(self, done, wakes_others):
         self.wakes_others = wakes_others
-        self.done = Done()
-        self.seen = set()  # pending orders that had their chance
+        self.done = done
+        self.waiting = dispatch.Waiting()
         self.accounts = {}
         self.limits = {}
         self.looked_at = 0.0
@@ -113,8 +134,8 @@ class _Run:
         """Begin what is due, as far as there is room; return how many orders that were."""
         looked_after = 0
         if self._is_time():
-            self.limits = limits.read()
-            looked_after = dispatch.begin_due(calls, self.seen)
+            looked_after = self.waiting.begin(calls)
+            self.limits = limits.read()  # after that, which may have used up a rate
         claimed = self._claim(calls)
         for question in _questions(claimed, self.accounts):
             calls.begin(question.integration_id, ask, question)
@@ -158,8 +179,16 @@ def _settle(answered):
             give_back(question.orders)
         else:
             pairs += [(order, found[order.provider_referans]) for order in question.orders]
+            _tell_limits(question, found)
     answers.settle_safely(pairs)
     return len(pairs)
+
+
+def _tell_limits(question, found):
+    """Tell an integration's breaker how a call went."""
+    transports = {answer["transport"] for answer in found.values()} - {None}
+    if transports:
+        limits.heard(question.integration_id, answered=False in transports)
 
 
 def failed(result):
@@ -206,7 +235,7 @@ def _questions(orders, accounts):
             account = accounts[integration_id] = _account(integration_id)
         binding, creds = account
         if binding is None:
-            unusable = no_answer(ReviewReason.MISCONFIGURED)
+            unusable = answers.no_answer(ReviewReason.MISCONFIGURED)
             answers.settle_safely([(order, unusable) for order in asked])
             continue
         size = binding.adapter.status_batch
@@ -250,7 +279,11 @@ def _still_to_ask(orders):
 
 def _take_back(order, attempt):
     """Treat an order as refused: its sender wrote that, and had lost the claim by then."""
-    answer = no_answer(attempt.reason)
+    answer = answers.no_answer(attempt.reason)
+    if order.external_status == Status.FAILED:  # it is not there, and is no more looked for
+        rows = ProductOrder.objects.filter(pk=order.pk, claim_token=order.claim_token)
+        rows.filter(external_status=Status.FAILED).update(next_check_at=None, **UNCLAIMED)
+        return
     with transaction.atomic():
         dispatch.refuse(order, answer, attempt.may_retry)
 
@@ -271,21 +304,12 @@ def ask(question):
     """Ask about the orders of a question; return answers by our references. Touches no database."""
     adapter, creds = question.binding.adapter, question.creds
     references = [order.provider_referans for order in question.orders]
-    if adapter.status_batch == 1:
-        return {reference: adapter.fetch_status(creds, reference) for reference in references}
-    return adapter.fetch_status_many(creds, references)
-
-
-def no_answer(reason):
-    """Return the answer of a call that could not be made."""
-    return {
-        "outcome": "no_answer",
-        "status": "",
-        "pinCode": "",
-        "reason": reason,
-        "answer": "",
-        "retryAfter": None,
-        "transport": None,
-        "request": "",
-        "milliseconds": None,
-    }
+    try:
+        if adapter.status_batch == 1:
+            return {reference: adapter.fetch_status(creds, reference) for reference in references}
+        return adapter.fetch_status_many(creds, references)
+    except CallInTransaction:
+        raise
+    except Exception as problem:
+        logger.error("Integration %s: %s", question.integration_id, type(problem).__name__)
+        return dict.fromkeys(references, answers.no_answer(type(problem).__name__))

@@ -13,11 +13,6 @@ def dispatch_order(order_id):
     return dispatch.run(order_id).get(order_id)
 
 
-def send_due_orders():
-    """Send the orders that wait to be sent; return how many."""
-    return len(dispatch.run())
-
-
 def check_order_status(order_id, tenant_id):
     """Ask about one order if it is due; return its state, None where it was not asked."""
     return polling.check_order(order_id, tenant_id)

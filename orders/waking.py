@@ -51,17 +51,27 @@ def awake(lane=1):
 
 
 def enter(lane):
-    """Take a lane for a run; False where another run is in it."""
+    """Take a lane for a run; return until when, None where another run is in it."""
     CheckLoop.objects.get_or_create(pk=lane)
     now = database_now()
     free = Q(busy_until__isnull=True) | Q(busy_until__lte=now)
     until = now + timedelta(seconds=LONGEST_RUN_SECONDS)
-    return CheckLoop.objects.filter(free, pk=lane).update(busy_until=until) == 1
+    with transaction.atomic():
+        if CheckLoop.objects.filter(free, pk=lane).update(busy_until=until) == 0:
+            return None
+        return CheckLoop.objects.values_list("busy_until", flat=True).get(pk=lane)
 
 
-def leave(lane):
-    """Give a lane back."""
-    CheckLoop.objects.filter(pk=lane).update(busy_until=None)
+def leave(lane, until):
+    """Give a lane back that was entered ``until`` then, unless another run has taken it since."""
+    CheckLoop.objects.filter(pk=lane, busy_until=until).update(busy_until=None)
+
+
+def wake_when_free(lane):
+    """Have a lane run when whoever is in it would have left it at the latest: it may be dead."""
+    busy = CheckLoop.objects.filter(pk=lane, busy_until__isnull=False).annotate(now=database_now())
+    for until, now in busy.values_list("busy_until", "now"):
+        wake_in((until - now).total_seconds(), lane)
 
 
 def wake_for_next(*, idle=False):

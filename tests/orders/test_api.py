@@ -326,7 +326,8 @@ def test_an_order_is_told_with_times_in_utc(shop, package):
 
 
 def test_words_of_ours_are_told_in_the_language_of_the_asker(shop):
-    order = shop.has(provider_message="no answer in time")
+    ended = {"external_status": "failed", "review_reason": "refused", "next_check_at": None}
+    order = shop.has(provider_message="no answer in time", **ended)
 
     assert shop.get(address(order)).json()["message"] == "no answer in time"
     assert "پاسخ" in shop.get(address(order), Accept_Language="fa").json()["message"]

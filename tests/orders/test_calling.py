@@ -2,10 +2,11 @@
 
 import threading
 import time
+from collections import Counter
 
 import pytest
 
-from orders.calling import AHEAD, CONNECTIONS, SHARE, Calls
+from orders.calling import AHEAD, CONNECTIONS, SHARE, STEP, Calls, keep_busy
 
 
 class Provider:
@@ -72,9 +73,9 @@ def test_all_integrations_together_get_no_more_than_the_connections(provider):
             for number in range(calls.room(integration)):
                 calls.begin(integration, provider, number)
         wait_until(lambda: provider.inside == CONNECTIONS)
-        assert (len(calls), calls.room(9)) == (CONNECTIONS, 0)
+        assert (calls.free(9), calls.room(9)) == (0, STEP)  # for the next threads that come back
         provider.gate.set()
-        assert len(take_all(calls)) == CONNECTIONS
+        assert len(take_all(calls)) == CONNECTIONS + 4 * STEP
     assert provider.most == CONNECTIONS
 
 
@@ -113,3 +114,32 @@ def test_a_fault_of_ours_in_a_thread_is_raised_where_its_answer_is_awaited():
         calls.begin(1, lambda item: 1 // item, 0)
         with pytest.raises(ZeroDivisionError):
             take_all(calls)
+
+
+def test_a_fifth_busy_integration_gets_as_much_as_the_others():
+    served, lock = Counter(), threading.Lock()
+
+    def call(integration):
+        time.sleep(0.02)
+        with lock:
+            served[integration] += 1
+
+    def begin(calls):
+        for integration in range(5):
+            for _number in range(calls.room(integration)):
+                calls.begin(integration, call, integration)
+        return 1
+
+    keep_busy(begin, lambda answered: None, no_failure, 2)
+    assert min(served.values()) > max(served.values()) / 4
+
+
+def test_what_waits_for_a_thread_comes_back_uncalled_when_it_is_recalled(provider):
+    with Calls(no_failure) as calls:
+        for number in range(2 * SHARE):
+            calls.begin(1, provider, number)
+        wait_until(lambda: provider.inside == SHARE)
+        calls.recall()
+        provider.gate.set()
+        answers = [answer for _item, answer in take_all(calls)]
+    assert answers.count(None) == SHARE

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from orders import claims
 from orders.models import ProductOrder
-from tests.orders.factories import make_integration, make_package, make_tenant
+from tests.orders.factories import make_integration, make_order, make_package, make_tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -120,3 +120,20 @@ def test_what_was_not_asked_about_after_all_is_given_back(account):
     claims.give_back(claimed[:2])
     assert ProductOrder.objects.claimed().get().pk == claimed[2].pk
     assert len(claim({integration.pk: 3})) == 2
+
+
+def test_more_tenants_than_one_statement_takes_come_in_their_turn():
+    integration = make_integration()
+    package = make_package(integration)
+    for number in range(520):
+        make_order(package, tenant=make_tenant(f"t{number}"))
+    long_ago = "2020-01-01T00:00:00Z"
+    ProductOrder.objects.update(
+        external_status="sent",
+        sent_at=long_ago,
+        next_check_at=long_ago,
+        integration=integration,
+        provider_referans="1",
+    )
+    rounds = [len(claims.claim_fairly([integration.pk], lambda pk: 800)) for _number in range(3)]
+    assert rounds == [200, 200, 120]

@@ -4,15 +4,18 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from orders import claims, dispatch, polling
-from orders.models import OrderAttempt, ProductOrder
+from orders import claims, dispatch, limits, polling
+from orders.calling import keep_busy
+from orders.models import IntegrationState, OrderAttempt, ProductOrder
 from orders.providers import get_provider_binding
 from orders.transport import CallInTransaction
 from tests.orders.factories import NOWHERE, due, make_integration, make_order, make_package
@@ -320,3 +323,96 @@ def test_a_sender_killed_before_its_call_leaves_an_unknown_that_is_never_sent(pl
     assert (order.external_status, order.outcome_unknown) == ("sent", True)
     assert (order.attempts.get().state, order.review_reason) == ("unknown", "unknown")
     assert (store.purchases(), OrderAttempt.objects.count()) == (0, 1)
+
+
+ENDED = {"external_status": "failed", "review_reason": "timeout", "next_check_at": None}
+
+
+def test_an_order_that_has_failed_is_never_sent_again(place, store):
+    order = place("refused")
+    sending = dispatch.begin(order.pk)
+    # Its sender is paused; others flag the order, and it fails at its deadline.
+    OrderAttempt.objects.filter(pk=sending.attempt_id).update(state="unknown")
+    ProductOrder.objects.filter(pk=order.pk).update(**ENDED, **claims.UNCLAIMED)
+    dispatch.settle(sending, dispatch.NOT_CALLED)
+    due(order)
+    polling.run()
+    order.refresh_from_db()
+    assert (order.external_status, order.next_check_at) == ("failed", None)
+    assert (order.claimed_until, order.attempts.count()) == (None, 1)
+
+
+def test_an_order_that_is_there_after_it_has_failed_is_looked_at(place, store):
+    order = place()
+    sending = dispatch.begin(order.pk)
+    ProductOrder.objects.filter(pk=order.pk).update(**ENDED, **claims.UNCLAIMED)
+    dispatch.settle(sending, dispatch.call(sending))
+    polling.run()
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("failed", "late_success")
+    assert list(order.events.values_list("what", flat=True))[2:4] == ["accepted", "late_look"]
+
+
+def test_a_sender_that_slept_over_its_claim_does_not_call(place, store, settings):
+    order = place()
+    sending = dispatch.begin(order.pk)
+    slept = replace(sending, begun=sending.begun - settings.ORDER_CLAIM_SECONDS)
+    assert dispatch.call(slept)["outcome"] == "refused"
+    assert store.purchases(order.user_identifier) == 0
+    assert dispatch.call(sending)["outcome"] == "accepted"  # the control: in time
+
+
+def test_an_order_past_its_deadline_is_not_sent_when_a_provider_appears(simulator, store):
+    order = due(make_order(make_package()), created_at="2020-01-01T00:00:00Z")
+    other = make_package(make_integration(simulator.url))
+    other.routings.update(package=order.package)
+    dispatch.try_auto_dispatch(order.pk)
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("failed", "timeout")
+    assert store.purchases() == 0
+
+
+def test_an_address_that_is_forbidden_keeps_the_order_for_a_person(place, settings):
+    order = place()
+    settings.PROVIDER_PRIVATE_ADDRESSES = False
+    dispatch.try_auto_dispatch(order.pk)
+    order.refresh_from_db()
+    assert (order.external_status, order.review_reason) == ("pending", "misconfigured")
+    assert IntegrationState.objects.get().failures == 0
+
+
+def test_orders_without_room_keep_their_place_and_are_not_written(simulator, store):
+    package = make_package(make_integration(simulator.url, calls_per_second=2))
+    orders = [make_order(package) for _number in range(60)]
+    with CaptureQueriesContext(connection) as queries:
+        sent = dispatch.run()
+    assert 0 < len(sent) < 10
+    assert sorted(sent) == [order.pk for order in orders[: len(sent)]]  # the oldest
+    assert len(queries) < 60 * len(sent)
+    rest = ProductOrder.objects.pending()
+    assert rest.due().count() == rest.count() == 60 - len(sent)
+
+
+def test_an_order_that_found_no_room_is_looked_at_again_in_the_same_run(place, simulator, store):
+    place("slow")
+    paced = make_package(make_integration(simulator.url, calls_per_second=4))
+    for _number in range(16):
+        make_order(paced)
+    waiting, end = dispatch.Waiting(), time.monotonic() + 2.5
+
+    def begin(calls):
+        return waiting.begin(calls) or (time.sleep(0.05) or time.monotonic() < end)
+
+    keep_busy(begin, dispatch.settle_safely, dispatch.failed, 2.5)
+    assert store.purchases() > 14  # 13 go at once
+
+
+def test_a_call_that_was_counted_and_not_made_is_not_counted(place, monkeypatch):
+    order = place()
+    integration = order.package.routings.get().integration_id
+    limits.read([integration])
+    IntegrationState.objects.update(open_until="2020-01-01T00:00:00Z", failures=5)
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatch, "_take", lambda *args: False)  # somebody was faster
+        assert dispatch.begin(order.pk) is None
+    assert dispatch.try_auto_dispatch(order.pk) == "accepted"

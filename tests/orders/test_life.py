@@ -45,7 +45,7 @@ class Provider:
 
     def told(self, order, how):
         reference = order.provider_referans
-        silent = polling.no_answer("silent") | {"transport": how == "no_answer"}
+        silent = answers.no_answer("silent") | {"transport": how == "no_answer"}
         if reference not in self.orders or how == "no_answer":
             return silent
         number, state = self.orders[reference]

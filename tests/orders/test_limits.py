@@ -221,3 +221,27 @@ def test_what_cost_more_than_its_price_opens_an_incident(place):
     dispatch.try_auto_dispatch(order.pk)
     incident = OrderIncident.objects.get()
     assert (incident.order, incident.kind) == (order, "cost_above_price")
+
+
+def test_one_failed_call_about_many_orders_is_one_failure(canned):
+    package = make_package(make_integration(canned.url, "barakat"))
+    canned.reply = (200, '{"status": "OK", "data": {"status": "wait"}}', {})
+    for _number in range(6):
+        order = make_order(package)
+        dispatch.try_auto_dispatch(order.pk)
+        due(order)
+    canned.seen.clear()
+    canned.reply = (502, "<html>", {})
+    polling.run()
+    state = IntegrationState.objects.get()
+    assert (len(canned.seen), state.failures, state.open_until) == (1, 1, None)
+
+
+def test_one_order_alone_is_not_asked_about_either_while_its_provider_is_left_alone(place, store):
+    order = place()
+    dispatch.try_auto_dispatch(order.pk)
+    IntegrationState.objects.update(open_until="2999-01-01T00:00:00Z", failures=5)
+    due(order)
+    assert polling.check_order(order.pk, order.tenant_id) is None
+    order.refresh_from_db()
+    assert (order.external_status, order.claimed_until) == ("sent", None)

@@ -154,7 +154,7 @@ def test_an_answer_under_a_claim_that_was_ended_changes_nothing(place, make_user
     order = sent(place())
     [claimed] = claims.claim_due(ProductOrder.objects.all(), 5)
     claims.force_release(ProductOrder.objects.all(), by=make_user("boss"), reason="hangs")
-    refusal = polling.no_answer("late") | {"outcome": "answered", "status": "failed"}
+    refusal = answers.no_answer("late") | {"outcome": "answered", "status": "failed"}
     answers.settle([(claimed, refusal)])
     order.refresh_from_db()
     assert (order.external_status, order.last_sync_at) == ("sent", None)
