@@ -79,7 +79,12 @@ def make_busy(notes, clusters):
 def test_each_task_runs_once_whatever_becomes_of_it_and_of_the_clusters(notes, tmp_path):
     """One start of both clusters for all of it, as a start takes seconds."""
     with office_clusters(tmp_path) as both:
-        assert {sign.pk for sign in ClusterSign.objects.all()} == {MAIN, DISPATCH}
+        names = {MAIN, DISPATCH}
+        wait_for(
+            lambda: {sign.pk for sign in ClusterSign.objects.all()} == names,
+            seconds=10,
+            what="both give a sign of life",
+        )
         see_each_task_run_once(notes)
         notes.write_text("")
         kill_one_after_the_other(both[1], " idle", " idle", " monitor", " pusher")
