@@ -26,8 +26,8 @@ from orders.states import OrderQuerySet
 Orders: TypeAlias = OrderQuerySet[ProductOrder]
 
 # Of a claimed order, what asking about it needs; the rest is read again with the answer.
-NEEDED = ("integration_id", "tenant_id", "external_status", "provider_referans", "dispatches")
-NEEDED += ("next_check_at", "claim_token")
+NEEDED: tuple[str, ...] = ("integration_id", "tenant_id", "external_status", "provider_referans")
+NEEDED += ("dispatches", "next_check_at", "claim_token")
 MOST_SHARES = 200  # of one statement; SQLite takes 500 terms
 CLAIM_AS_IT_WAS = ("next_check_at", "claimed_until", "claimed_at", "claimed_by")
 UNCLAIMED = {"claimed_until": None, "claimed_at": None, "claimed_by": "", "claim_token": ""}
@@ -103,7 +103,9 @@ def _shares(
         )
         for pk, chosen in rows.items()
     }
-    tenants = list(Tenant.objects.order_by().values("pk", **oldest)) if oldest else []
+    tenants: list[Any] = []
+    if oldest:
+        tenants += Tenant.objects.order_by().values("pk", **oldest)
     shares = []
     most = max(1, MOST_SHARES // max(1, len(rows)))
     for pk in rows:
@@ -129,7 +131,7 @@ def _claim(choices: list[tuple[Orders, int]]) -> list[ProductOrder]:
         if not found or not chosen.due().free().update(**claim):
             return []
         record_run_out(found, source=LockEvent.Source.SCHEDULE)
-    mine = ProductOrder.objects.claimed().filter(claim_token=claim["claim_token"])
+    mine = chosen.filter(claim_token=claim["claim_token"]).order_by()
     return sorted(mine.only(*NEEDED), key=lambda order: (order.next_check_at, order.pk))
 
 
