@@ -60,6 +60,10 @@ def show(request, token, public_id):
 
 def listing(request, token):
     """List the newest orders, of one state where that is asked, or those before another order."""
+    unknown = set(request.GET) - {"status", "after"}
+    if unknown:  # a misspelled one would list what nobody asked for
+        no_field = ValidationError(_("There is no such field."), code="unknown_field")
+        raise invalid(dict.fromkeys(sorted(unknown), no_field))
     rows = shop.orders_of(token.tenant)
     status, after = request.GET.get("status"), request.GET.get("after")
     if status is not None:

@@ -14,7 +14,9 @@ from orders.api_access import Refused
 from orders.shop import Wanted
 
 MOST_BYTES = 16_384
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of a sign, no text at all
+# Also what turns the direction of a text, so that it reads otherwise than it is; and halves of a
+# sign, which are no text at all.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 KEY = re.compile("[\x21-\x7e]{1,255}")
 
 

@@ -147,6 +147,7 @@ def test_what_is_missing_is_named(shop, package, name, value):
         ("a\x00b", "forbidden_characters"),
         ("a\nb", "forbidden_characters"),
         ("\ud800", "forbidden_characters"),
+        ("a\u202eb", "forbidden_characters"),
         ("x" * 201, "max_length"),
     ],
 )
@@ -450,3 +451,8 @@ def test_that_a_key_is_used_is_seen(shop):
     assert TenantToken.objects.get().last_used_at is None
     shop.get()
     assert TenantToken.objects.get().last_used_at is not None
+
+
+def test_a_question_with_a_misspelled_name_is_refused(shop):
+    answer = shop.get("/api/orders/?staus=completed")
+    assert refused(answer, 400, "invalid") == {"staus": "unknown_field"}
