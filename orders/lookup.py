@@ -14,7 +14,8 @@ from orders.models import OrderAttempt, ProductOrder, ProviderIntegration, Tenan
 
 def find(orders: "QuerySet[Any]", term: str) -> "QuerySet[Any]":
     """Return those of the orders that a search for ``term`` means."""
-    typed = normalise_for_storing(term.replace("\0", ""))
+    # The list shows a PIN's end with dots before it, which may be copied along.
+    typed = normalise_for_storing(term.replace("\0", "")).lstrip("…")
     if not typed:
         return orders
     code = to_ascii_digits(typed)

@@ -3,6 +3,7 @@
 Linux only, as it reads ``/proc``.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -188,5 +189,6 @@ class RealOffice:
         """End whatever runs, for the end of a test that failed."""
         if self.process is not None:
             for pid in self.members():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
             self.process.wait()

@@ -39,6 +39,7 @@ def test_an_order_is_found_by_what_people_know_of_it(admin_client, completed, pl
     term = str(getattr(completed, field))
     assert listed(admin_client, q=term) == [completed.pk]
     assert listed(admin_client, q=f" {term} ") == [completed.pk]
+    assert listed(admin_client, q=f"…{term}") == [completed.pk]  # as the list shows a PIN's end
     assert other.pk in listed(admin_client)
 
 
