@@ -74,7 +74,7 @@ class Calls:
         with self._lock:
             ahead, waiting = self._ahead[integration_id], len(self._waiting[integration_id])
             if not free and not self._threads[integration_id]:
-                ahead = STEP  # the next thread that comes back goes there
+                ahead = max(ahead, STEP)  # the next thread that comes back goes there
         if ahead and waiting > ahead // 2:
             return 0  # until there is room for more than a few
         return max(free, ahead - waiting)

@@ -25,8 +25,9 @@ from backoffice.clock import database_now
 from backoffice.clusters import DISPATCH
 from orders import incidents, journal, limits
 from orders.answers import reconnect
+from orders.batches import waiting_to_be_sent
 from orders.calling import SHARE, keep_busy
-from orders.claims import UNCLAIMED, new_claim, waiting_to_be_sent
+from orders.claims import UNCLAIMED, new_claim
 from orders.incidents import OrderIncident
 from orders.journal import OrderEvent
 from orders.models import OPEN, OrderAttempt, ProductOrder, ReviewReason, Status

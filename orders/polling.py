@@ -18,8 +18,9 @@ from django.utils.translation import gettext_noop
 
 from backoffice.clock import database_now
 from orders import answers, balances, dispatch, journal, limits
+from orders.batches import claim_due, claim_fairly
 from orders.calling import keep_busy
-from orders.claims import UNCLAIMED, claim_due, claim_fairly, give_back
+from orders.claims import UNCLAIMED, Claimed, give_back
 from orders.dispatch import Sending, held
 from orders.encryption import Undecryptable
 from orders.journal import OrderEvent
@@ -50,7 +51,7 @@ class Question:
     """Claimed orders of one integration that one call asks about, with what it needs."""
 
     integration_id: int
-    orders: list[ProductOrder]
+    orders: list[Claimed]
     binding: ProviderBinding
     creds: dict[str, Any] = field(repr=False)
 
@@ -262,8 +263,9 @@ def _still_to_ask(orders):
 
     A sender that had lost the claim when the answer came wrote it into the attempt alone.
     """
-    states = OrderAttempt.objects.filter(order__in=orders).exclude(state=State.ACCEPTED)
-    current = {attempt.order_id: attempt for attempt in states.order_by("number")}
+    states = OrderAttempt.objects.filter(order__in=[order.pk for order in orders])
+    states = states.exclude(state=State.ACCEPTED).order_by("number")
+    current = {attempt.order_id: attempt for attempt in states}
     asked = []
     for order in orders:
         attempt = current.get(order.pk)
@@ -277,15 +279,16 @@ def _still_to_ask(orders):
     return asked
 
 
-def _take_back(order, attempt):
+def _take_back(claimed, attempt):
     """Treat an order as refused: its sender wrote that, and had lost the claim by then."""
-    answer = answers.no_answer(attempt.reason)
-    if order.external_status == Status.FAILED:  # it is not there, and is no more looked for
-        rows = ProductOrder.objects.filter(pk=order.pk, claim_token=order.claim_token)
+    rows = ProductOrder.objects.filter(pk=claimed.pk, claim_token=claimed.claim_token)
+    if claimed.external_status == Status.FAILED:  # it is not there, and is no more looked for
         rows.filter(external_status=Status.FAILED).update(next_check_at=None, **UNCLAIMED)
         return
     with transaction.atomic():
-        dispatch.refuse(order, answer, attempt.may_retry)
+        order = rows.defer("pin_code").first()
+        if order:
+            dispatch.refuse(order, answers.no_answer(attempt.reason), attempt.may_retry)
 
 
 def _flag_unknown(order, attempt):

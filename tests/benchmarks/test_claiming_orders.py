@@ -3,7 +3,8 @@
 import pytest
 
 from backoffice.clock import database_now
-from orders.claims import UNCLAIMED, claim_fairly, new_claim
+from orders.batches import claim_fairly
+from orders.claims import UNCLAIMED, new_claim
 from orders.models import ProductOrder
 from tests.benchmarks.due_orders import LATER, make_sent
 from tests.benchmarks.ratios import median_ratio, seconds

@@ -66,3 +66,8 @@ def due(order, **columns):
     """Make an order due now, with other columns changed as wanted."""
     ProductOrder.objects.filter(pk=order.pk).update(next_check_at="2020-01-01T00:00:00Z", **columns)
     return order
+
+
+def as_it_is(order):
+    """Return an order as it is stored now."""
+    return ProductOrder.objects.get(pk=order.pk)

@@ -7,9 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from orders import answers, claims, dispatch, polling
+from orders import answers, batches, claims, dispatch, polling
 from orders.models import IntegrationState, OrderIncident, ProductOrder
-from tests.orders.factories import due, make_integration, make_order, make_package
+from tests.orders.factories import as_it_is, due, make_integration, make_order, make_package
 
 pytestmark = pytest.mark.django_db
 PIN = "AB12-CD34-EF56-GH78"
@@ -21,7 +21,7 @@ def claimed(count, simulator, scenario="never"):
         order = make_order(package)
         dispatch.try_auto_dispatch(order.pk)
         due(order)
-    return claims.claim_due(ProductOrder.objects.at_provider(), count)
+    return batches.claim_due(ProductOrder.objects.at_provider(), count)
 
 
 def answer(status, pin="", **changes):
@@ -64,8 +64,7 @@ def test_an_answer_that_can_not_be_written_stops_no_other(simulator):
     good, bad = claimed(2, simulator)
     unreadable = answer("completed", PIN, answer="\ud800")
     answers.settle_safely([(bad, unreadable), (good, answer("completed", PIN))])
-    good.refresh_from_db()
-    bad.refresh_from_db()
+    good, bad = as_it_is(good), as_it_is(bad)
     assert (good.external_status, good.pin_code) == ("completed", PIN)
     assert (bad.external_status, bad.claim_token, bad.transport_errors) == ("sent", "", 1)
 
@@ -75,7 +74,7 @@ def test_what_a_person_decided_during_the_call_stands(simulator):
     rows = ProductOrder.objects.filter(pk=order.pk)
     rows.update(external_status="cancelled", next_check_at=None, **claims.UNCLAIMED)
     answers.settle([(order, answer("completed", PIN))])
-    order.refresh_from_db()
+    order = as_it_is(order)
     assert (order.external_status, order.pin_code) == ("cancelled", PIN)
     assert order.review_reason == "late_success"
     assert OrderIncident.objects.get().kind == "late_success"
@@ -86,7 +85,7 @@ def test_a_failure_after_a_person_decided_is_nothing(simulator):
     rows = ProductOrder.objects.filter(pk=order.pk)
     rows.update(external_status="cancelled", next_check_at=None, **claims.UNCLAIMED)
     answers.settle([(order, answer("failed"))])
-    order.refresh_from_db()
+    order = as_it_is(order)
     assert (order.external_status, order.review_reason) == ("cancelled", "")
     assert not OrderIncident.objects.exists()
 
@@ -138,7 +137,7 @@ def test_settings_that_do_not_work_are_no_failure_of_the_provider(simulator):
     [order] = claimed(1, simulator)
     before = IntegrationState.objects.get().failures
     answers.settle([(order, answers.no_answer("misconfigured"))])
-    order.refresh_from_db()
+    order = as_it_is(order)
     assert (order.review_reason, IntegrationState.objects.get().failures) == (
         "misconfigured",
         before,

@@ -134,6 +134,20 @@ def test_a_fifth_busy_integration_gets_as_much_as_the_others():
     assert min(served.values()) > max(served.values()) / 4
 
 
+def test_an_integration_that_ran_dry_among_busy_ones_gets_as_far_ahead_as_before(provider):
+    with Calls(no_failure) as calls:
+        for number in range(20):
+            calls.begin(9, str, number)
+        take_all(calls)
+        usual = calls.room(9)
+        for integration in range(4):
+            for number in range(SHARE):
+                calls.begin(integration, provider, number)
+        assert calls.free(9) == 0
+        assert calls.room(9) == usual
+        provider.gate.set()
+
+
 def test_what_waits_for_a_thread_comes_back_uncalled_when_it_is_recalled(provider):
     with Calls(no_failure) as calls:
         for number in range(2 * SHARE):

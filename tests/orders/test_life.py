@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from orders import answers, claims, dispatch, polling
+from orders import answers, batches, claims, dispatch, polling
 from orders.models import OrderIncident, ProductOrder
 from tests.orders.factories import make_integration, make_order, make_package
 
@@ -95,7 +95,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def begins_to_ask(self):
-        claimed = claims.claim_due(ProductOrder.objects.asked(), 10)
+        claimed = batches.claim_due(ProductOrder.objects.asked(), 10)
         self.questions += polling._still_to_ask(claimed)
 
     @rule(data=st.data(), how=st.sampled_from(TOLD), dies=st.booleans())

@@ -1,7 +1,7 @@
 import pytest
 from django.urls import reverse
 
-from orders import claims, dispatch, incidents, polling, timeline
+from orders import batches, claims, dispatch, incidents, polling, timeline
 from orders.models import OrderEvent, OrderIncident, ProductOrder
 from tests.orders.factories import due
 
@@ -50,7 +50,7 @@ def test_an_answer_that_differs_is_a_step_of_its_own(place, store):
 
 def test_claims_that_people_ended_are_steps_with_reason_and_holder(waiting, make_user):
     due(waiting)
-    claims.claim_due(ProductOrder.objects.asked(), 1)
+    batches.claim_due(ProductOrder.objects.asked(), 1)
     holder = ProductOrder.objects.values_list("claimed_by", flat=True).get()
     claims.force_release(ProductOrder.objects.all(), by=make_user("boss"), reason="it hangs")
     [step, *_others] = timeline.of(waiting)

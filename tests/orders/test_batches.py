@@ -7,8 +7,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orders import claims
-from orders.models import ProductOrder
+from orders import batches, claims
+from orders.models import ProductOrder, Tenant
 from tests.orders.factories import make_integration, make_order, make_package, make_tenant
 
 pytestmark = pytest.mark.django_db
@@ -40,11 +40,12 @@ def account():
 
 
 def claim(rooms, **kwargs):
-    return claims.claim_fairly(list(rooms), rooms.__getitem__, **kwargs)
+    return batches.claim_fairly(list(rooms), rooms.__getitem__, **kwargs)
 
 
 def tenants(orders):
-    codes = [order.tenant.code for order in orders]
+    names = dict(Tenant.objects.values_list("pk", "code"))
+    codes = [names[order.tenant_id] for order in orders]
     return {code: codes.count(code) for code in sorted(set(codes))}
 
 
@@ -85,7 +86,7 @@ def test_each_integration_has_room_of_its_own(account):
 def test_an_integration_without_due_orders_is_not_asked_for_its_room(account):
     _package, integration = account
     asked = []
-    claims.claim_fairly([integration.pk], asked.append)
+    batches.claim_fairly([integration.pk], asked.append)
     assert asked == []
 
 
@@ -135,5 +136,40 @@ def test_more_tenants_than_one_statement_takes_come_in_their_turn():
         integration=integration,
         provider_referans="1",
     )
-    rounds = [len(claims.claim_fairly([integration.pk], lambda pk: 800)) for _number in range(3)]
+    rounds = [len(batches.claim_fairly([integration.pk], lambda pk: 800)) for _number in range(3)]
     assert rounds == [200, 200, 120]
+
+
+def plan(statement, parameters):
+    explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{explain} {statement}", parameters)
+        return "\n".join(str(row) for row in cursor.fetchall())
+
+
+def statements_of(work):
+    seen = []
+
+    def look(execute, sql, parameters, many, context):
+        seen.append((sql, parameters))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(look):
+        work()
+    return [(sql, parameters) for sql, parameters in seen if "LIMIT" in sql]
+
+
+def test_only_the_rows_of_its_integration_and_tenant_are_read_and_in_order(account):
+    package, integration = account
+    dead = make_integration()
+    orders_at(package, dead, "one", 3_000, minutes=90)
+    orders_at(package, integration, "one", 300)
+    orders_at(package, integration, "two", 300)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    found = statements_of(lambda: claim({integration.pk: 5}))
+    assert len(found) == 2
+    for statement, parameters in found:
+        told = plan(statement, parameters)
+        assert "order_due_of_tenant" in told, told
+        assert "Sort" not in told and "TEMP B-TREE FOR ORDER" not in told, told
