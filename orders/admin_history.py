@@ -2,6 +2,8 @@
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.timezone import localtime
@@ -71,6 +73,11 @@ class OrderIncidentInline(ReadOnlyInline):
 
 class OrderHistoryMixin:
     inlines = [OrderAttemptInline, OrderIncidentInline]
+
+    def history_view(self, request, object_id, extra_context=None):
+        """Lead to the order's own page: all that happened to it is there."""
+        page = reverse("admin:orders_productorder_change", args=[object_id])
+        return HttpResponseRedirect(f"{page}#order-life")
 
     def get_inlines(self, request, obj):
         return self.inlines if obj else []

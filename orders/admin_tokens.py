@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from backoffice.persian import code
 from backoffice.site import ReadOnlyAdmin
 from orders import tokens
+from orders.forms import NewTokenForm
 from orders.models import TenantToken
 
 
@@ -36,6 +37,8 @@ class RevokedFilter(admin.SimpleListFilter):
 @admin.register(TenantToken)
 class TenantTokenAdmin(ReadOnlyAdmin):
     """Nothing of a key changes but that it is revoked, which is no form."""
+
+    form = NewTokenForm
 
     list_display = [
         "name",
@@ -67,7 +70,7 @@ class TenantTokenAdmin(ReadOnlyAdmin):
         return format_html("{}", _t("revoked %(time)s by %(name)s") % told)
 
     def get_fields(self, request, obj=None):
-        return self.list_display if obj else ["tenant", "name"]
+        return self.list_display if obj else ["tenant", "name", "of_page"]
 
     def has_add_permission(self, request):
         return request.user.has_perm("orders.add_tenanttoken")
@@ -92,7 +95,8 @@ class TenantTokenAdmin(ReadOnlyAdmin):
         return super().add_view(request, form_url, {"title": _t("Make a token")})
 
     def save_model(self, request, obj, form, change):
-        token, request.plain_token = tokens.issue(obj.tenant, obj.name, by=request.user)
+        page = form.cleaned_data["of_page"]
+        token, request.plain_token = tokens.issue(obj.tenant, obj.name, by=request.user, page=page)
         obj.pk = token.pk
 
     def response_add(self, request, obj, post_url_continue=None):

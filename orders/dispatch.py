@@ -425,7 +425,7 @@ def refuse(order, answer, unreached, *, review=""):
         **UNCLAIMED,
     )
     if changed == 1:
-        what = What.UNREACHED if unreached else What.REFUSED
+        what = What.UNREACHED if unreached and not answer["lowBalance"] else What.REFUSED
         _tell(order, what, Status.PENDING, answer)
         if seconds:
             wake_in(seconds)

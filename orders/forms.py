@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders import providers
 from orders.addresses import origin_of, validate_allowed_hosts
-from orders.models import ProductOrder, ProviderIntegration
+from orders.models import ProductOrder, ProviderIntegration, TenantToken
 
 ADDRESSED = ("provider", "base_url")
 
@@ -135,3 +135,19 @@ class NewOrderForm(forms.ModelForm):
             raise ValidationError(_("This order was taken already."))
         self.instance.public_id = number or self.instance.public_id
         return data
+
+
+class NewTokenForm(forms.ModelForm):
+    """Brings the number of its page, so that a page sent twice makes one key."""
+
+    of_page = forms.UUIDField(label="", widget=forms.HiddenInput, initial=uuid.uuid4, required=False)
+
+    def clean_of_page(self):
+        page = self.cleaned_data["of_page"]
+        if page and TenantToken.objects.filter(page=page).exists():
+            text = _(
+                "This token was made already, and is shown only once. If nobody copied it, "
+                "revoke it in the list and make another one."
+            )
+            self.add_error(None, ValidationError(text, code="made_already"))
+        return page

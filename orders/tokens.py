@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import uuid
 from datetime import timedelta
 
 from django.contrib.auth.models import User
@@ -24,6 +25,8 @@ class TenantToken(models.Model):
     tenant = models.ForeignKey(Tenant, models.PROTECT, "tokens", verbose_name=_("tenant"))
     name = models.CharField(_("name"), max_length=100)
     # SHA-256 is enough for a key of 256 random bits: there is nothing to guess.
+    # Of the page on which it was made: a page that is sent twice makes one key.
+    page = models.UUIDField(null=True, unique=True, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     last_four = models.CharField(_("last four"), max_length=4, editable=False)
     created_at = models.DateTimeField(_("created at"), db_default=database_now(), editable=False)
@@ -48,12 +51,18 @@ class TenantToken(models.Model):
         return self.name
 
 
-def issue(tenant: Tenant, name: str, *, by: User) -> tuple[TenantToken, str]:
-    """Make a key for a tenant; return its row and its plain text, which is kept nowhere."""
+def issue(
+    tenant: Tenant, name: str, *, by: User, page: uuid.UUID | None = None
+) -> tuple[TenantToken, str]:
+    """Make a key for a tenant; return its row and its plain text, which is kept nowhere.
+
+    ``page`` is the number of the page that asks for it; a second time it is an ``IntegrityError``.
+    """
     plain = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     token = TenantToken.objects.create(
         tenant=tenant,
         name=name,
+        page=page,
         digest=digest_of(plain),
         last_four=plain[-4:],
         created_by_name=name_of(by)[:150],

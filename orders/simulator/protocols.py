@@ -216,7 +216,10 @@ class Barakat(Protocol):
             encoding = scenario.encoding if scenario.encoding != "utf-8" else encoding
             row = {"order_id": f"ID_{referans}", "order_uuid": referans}
             row |= {"status": self.states[state], "price": scenario.cost}
-            row |= {"pin": pin} if pin else {"replay_api": [WORDS["cancelled"]]}
+            if pin:
+                row["pin"] = pin
+            elif state == "cancelled":
+                row["replay_api"] = [WORDS["cancelled"]]
             rows.append(row)
         return _ok(rows, encoding)
 

@@ -8,6 +8,7 @@ until the last one is settled.
 import sys
 import time
 from datetime import timedelta
+from itertools import count
 
 import django
 
@@ -18,8 +19,9 @@ from django.db import transaction
 
 from backoffice.clock import database_now
 from orders.journal import OrderEvent
-from orders.models import OrderAttempt, ProductOrder, Status
+from orders.models import OrderAttempt, ProductOrder, ProviderIntegration, Status
 from orders.waking import wake_in
+from tests.orders import factories
 from tests.orders.factories import make_integration, make_package, make_tenant
 
 What = OrderEvent.What
@@ -95,6 +97,8 @@ def have_checked(orders):
 
 
 def main(url):
+    # Of an office that a process before this one has used already.
+    factories.numbers = count(1000 * (1 + ProviderIntegration.objects.count()))
     integration, made = make_integration(url), 0
     for line in iter(sys.stdin.readline, ""):
         orders = make_sent(int(line), integration, first=made)

@@ -1,4 +1,5 @@
 import re
+import uuid
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -87,6 +88,23 @@ def test_the_page_of_a_key_to_be_made_makes_none(page):
     assert page.post(ADD, {"tenant": make_tenant().pk, "name": ""}).status_code == 200
 
     assert not TenantToken.objects.exists() and not LogEntry.objects.exists()
+
+
+def test_a_page_that_is_sent_twice_makes_one_key_and_shows_it_once(page):
+    number = uuid.uuid4()
+    content = {"tenant": make_tenant().pk, "name": "سایت", "of_page": str(number)}
+    first, again = page.post(ADD, content), page.post(ADD, content)
+
+    assert PLAIN.findall(first.content.decode())
+    assert not PLAIN.findall(again.content.decode())
+    assert "پیش‌تر ساخته شده" in again.content.decode()
+    assert TenantToken.objects.count() == 1
+
+
+def test_the_page_of_a_key_brings_a_number_of_its_own(page):
+    first, again = (page.get(ADD).content.decode() for _number in range(2))
+    found = re.compile(r'name="of_page" value="([0-9a-f-]{36})"')
+    assert found.search(first)[1] != found.search(again)[1]
 
 
 @pytest.mark.parametrize("name", RIGHTS[:1] + RIGHTS[2:])
