@@ -425,7 +425,8 @@ def refuse(order, answer, unreached, *, review=""):
         **UNCLAIMED,
     )
     if changed == 1:
-        what = What.UNREACHED if unreached and not answer["lowBalance"] else What.REFUSED
+        answered = not unreached or review == ReviewReason.LOW_BALANCE
+        what = What.REFUSED if answered else What.UNREACHED
         _tell(order, what, Status.PENDING, answer)
         if seconds:
             wake_in(seconds)
