@@ -140,7 +140,9 @@ class NewOrderForm(forms.ModelForm):
 class NewTokenForm(forms.ModelForm):
     """Brings the number of its page, so that a page sent twice makes one key."""
 
-    of_page = forms.UUIDField(label="", widget=forms.HiddenInput, initial=uuid.uuid4, required=False)
+    of_page = forms.UUIDField(
+        label="", widget=forms.HiddenInput, initial=uuid.uuid4, required=False
+    )
 
     def clean_of_page(self):
         page = self.cleaned_data["of_page"]
