@@ -167,7 +167,7 @@ def _claim(shares: list[Share]) -> list[Claimed]:
 
 def _take(keys: list[int]) -> list[Claimed]:
     """Claim those of these orders that are due and free; return them."""
-    query = ProductOrder.objects.due().free().query.chain(UpdateQuery)
+    query: Any = ProductOrder.objects.due().free().query.chain(UpdateQuery)
     query.add_update_values(new_claim())
     sql, parameters = query.get_compiler(connection=connection).as_sql()
     chosen = f'"id" IN ({", ".join(["%s"] * len(keys))})'
