@@ -386,7 +386,7 @@ def test_orders_without_room_keep_their_place_and_are_not_written(simulator, sto
     orders = [make_order(package) for _number in range(60)]
     with CaptureQueriesContext(connection) as queries:
         sent = dispatch.run()
-    assert 0 < len(sent) < 10
+    assert 0 < len(sent) < 30  # two a second, and some ahead
     assert sorted(sent) == [order.pk for order in orders[: len(sent)]]  # the oldest
     assert len(queries) < 60 * len(sent)
     rest = ProductOrder.objects.pending()
