@@ -17,7 +17,7 @@ from django.core.management import execute_from_command_line
 
 django.setup()
 
-from django.db import transaction  # noqa: E402 - they need the settings
+from django.db import connection, transaction  # noqa: E402 - they need the settings
 
 from orders import dispatch, journal, polling  # noqa: E402
 from orders.models import ProductOrder  # noqa: E402
@@ -81,6 +81,14 @@ def around(call, orders_of, before, during, after):
     return dying
 
 
+def orders_asked_about(question):
+    """Return the orders of a question as they are stored, read in the thread of its call."""
+    try:
+        return list(ProductOrder.objects.filter(pk__in=[order.pk for order in question.orders]))
+    finally:
+        connection.close()
+
+
 def send_unguarded(first=None):
     with transaction.atomic():
         sending = dispatch.begin(first)
@@ -95,7 +103,7 @@ if __name__ == "__main__":
     dispatch.call = around(
         dispatch.call, lambda sending: [sending.order], "committed", "calling", "bought"
     )
-    polling.ask = around(polling.ask, lambda question: question.orders, None, "asking", "answered")
+    polling.ask = around(polling.ask, orders_asked_about, None, "asking", "answered")
     if os.environ.get("DYING_UNGUARDED"):
         dispatch.run = send_unguarded
     execute_from_command_line(["manage.py", "run_cluster", sys.argv[1]])
