@@ -11,6 +11,7 @@ VAR_DIR = env.VAR_DIR
 DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.secret("SECRET_KEY")
 ENCRYPTION_KEYS = env.secret("ENCRYPTION_KEYS").split(",")
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
 ACCEPT_LOST_KEYS = env.flag("ACCEPT_LOST_KEYS", False)
 HOST = env.lookup("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, low=1, high=65535)

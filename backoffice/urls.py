@@ -5,9 +5,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from backoffice.health import healthz
+from backoffice.metrics import metrics
 
 urlpatterns = [
     path("healthz", healthz),
+    path("metrics", metrics),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("reservations.urls")),
     path("api/", include("orders.urls")),

@@ -15,6 +15,7 @@ from orders import (  # noqa: F401 - some only register, too
     admin_tokens,
     claims,
     intake,
+    monitoring,
 )
 from orders.admin_actions import OrderActionsMixin
 from orders.admin_history import OrderHistoryMixin

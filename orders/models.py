@@ -155,6 +155,11 @@ class ProductOrder(models.Model):
                 condition=Q(claimed_until__isnull=False),
             ),
             models.Index(
+                fields=["-completed_at"],
+                name="order_completed",
+                condition=Q(completed_at__isnull=False),
+            ),
+            models.Index(
                 fields=["review_reason"], name="order_for_review", condition=Q(review_reason__gt="")
             ),
         ]
