@@ -50,7 +50,11 @@ ORDER_DESK = (
     each("orders", (*READ, "add", *FILES), "productorder")
     | each("orders", READ, "orderattempt", "orderevent", "product", "package", "tenant")
     | each("orders", READ, "orderincident", "integrationstate")
-    | {"orders.check_productorder", "orders.reveal_pin_productorder"}
+    | {
+        "orders.check_productorder",
+        "orders.close_orderincident",
+        "orders.reveal_pin_productorder",
+    }
 )
 MANAGE_STOCK = each("inventory", (*WRITE, *FILES), *DOCUMENTS, *LINES, *MASTER_DATA) | each(
     "inventory", (*WRITE, *FILES), "fiscalyear"

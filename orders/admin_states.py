@@ -1,16 +1,20 @@
 """What machines say of orders and integrations, to be read: incidents, breakers, balances."""
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from backoffice.clock import database_now
-from backoffice.persian import code
+from backoffice.persian import code, digits_shown
 from backoffice.site import ReadOnlyAdmin
+from orders import incidents
 from orders.admin_history import told
 from orders.limits import Limit
 from orders.models import IntegrationState, OrderIncident
@@ -29,8 +33,43 @@ class ClosedFilter(admin.SimpleListFilter):
         return queryset.filter(closed_at__isnull=self.value() == "open")
 
 
+class ClosingForm(ActionForm):
+    """Beside the action, what came of the incidents, so that closing takes no other page."""
+
+    word = forms.CharField(
+        label=_("closing word"),
+        required=False,  # refused in words by the action
+        max_length=incidents.WORD_LENGTH,
+        widget=forms.TextInput(attrs={"class": "vTextField", "placeholder": _("closing word")}),
+    )
+
+
+@admin.action(description=_("Close incidents"), permissions=["close"])
+def close_incidents(modeladmin, request, queryset):
+    """Close the chosen incidents, with the word that was typed beside the action."""
+    word = request.POST.get("word", "")
+    try:
+        closed, before = incidents.close(queryset, word, by=request.user)
+    except incidents.WordNeeded:
+        text = _t("Nothing was closed: say beside the action what came of it.")
+        modeladmin.message_user(request, text, messages.ERROR)
+        return
+    text = ngettext("%(count)s incident was closed.", "%(count)s incidents were closed.", closed)
+    level = messages.SUCCESS if closed else messages.WARNING
+    modeladmin.message_user(request, digits_shown(text % {"count": closed}), level)
+    if before:
+        text = ngettext(
+            "%(count)s incident was closed before.",
+            "%(count)s incidents were closed before.",
+            before,
+        )
+        modeladmin.message_user(request, digits_shown(text % {"count": before}), messages.WARNING)
+
+
 @admin.register(OrderIncident)
 class OrderIncidentAdmin(ReadOnlyAdmin):
+    action_form = ClosingForm
+    actions = [close_incidents]
     list_display = ["kind", "shown_order", "details", "opened_at", "closed_at", "closed_by_name"]
     list_filter = [ClosedFilter, "kind", "opened_at"]
     list_select_related = ["order"]
@@ -40,6 +79,9 @@ class OrderIncidentAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).defer("order__pin_code")
+
+    def has_close_permission(self, request):
+        return request.user.has_perm("orders.close_orderincident")
 
     @admin.display(description=_("order"), ordering="order")
     def shown_order(self, incident):

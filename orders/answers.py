@@ -122,7 +122,7 @@ def _change(order, answer, now):
         return _ended(answer, now)
     deadline = order.sent_at + timedelta(hours=settings.ORDER_DEADLINE_HOURS)
     if now >= deadline:
-        return change | _timed_out(order, now)
+        return change | _timed_out(order, change, now)
     return change | {"next_check_at": min(change["next_check_at"], deadline)}  # for the last look
 
 
@@ -164,11 +164,12 @@ def _ended(answer, now):
     }
 
 
-def _timed_out(order, now):
+def _timed_out(order, change, now):
+    unknown = change.get("outcome_unknown", order.outcome_unknown)
     return {
         "external_status": Status.FAILED,
         "outcome_unknown": False,
-        "review_reason": ReviewReason.TIMEOUT,
+        "review_reason": ReviewReason.NEVER_KNOWN if unknown else ReviewReason.TIMEOUT,
         "next_check_at": _late_look_at(order, now),
     }
 

@@ -16,6 +16,7 @@ from orders import shop
 from orders.api_access import Refused, resource
 from orders.api_content import idempotency_key_of, invalid, wanted_of
 from orders.models import OPEN, ReviewReason, Status
+from orders.states import PERHAPS_THERE
 
 A_PAGE = 100
 FIELDS = {"product": "productId", "package": "packageId", "extra_field": "extraField"}
@@ -105,7 +106,8 @@ def described(order):
 
 def _is_about_it(order):
     """Whether there are words about the order; until it ends they may be about our account."""
-    open_or_late = order.external_status in OPEN or order.review_reason == ReviewReason.TIMEOUT
+    late = (*PERHAPS_THERE, ReviewReason.NEVER_SENT)
+    open_or_late = order.external_status in OPEN or order.review_reason in late
     return order.provider_message and not open_or_late
 
 

@@ -210,8 +210,8 @@ def begin(order_id, *, room=lambda integration_id: 1):
         if order is None:
             return None
         if order.created_at <= order.now - timedelta(hours=settings.ORDER_DEADLINE_HOURS):
-            text = order.provider_message
-            _fail(_pending(order), order.pk, ReviewReason.TIMEOUT, text)
+            text = order.provider_message or order.review_reason  # what stood against it last
+            _fail(_pending(order), order.pk, ReviewReason.NEVER_SENT, text)
             return None
         choice = choose(order, room)
         prepared = choice.prepared

@@ -31,6 +31,7 @@ class OrderEvent(models.Model):
         REVEALED = "revealed", _("PIN shown")
         WAITING = "waiting", _("Kept waiting")
         INCIDENT = "incident", _("Incident opened")
+        INCIDENT_END = "incident_end", _("Incident closed")
         LATE_LOOK = "late_look", _("Asked again after its end")
 
     FOLDED = (What.CHECKED, What.NO_ANSWER, What.NO_ROUTE, What.WAITING, What.LATE_LOOK)

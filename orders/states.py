@@ -34,12 +34,17 @@ class ReviewReason(models.TextChoices):
     NO_ROUTE = "no_route", _("no provider for the package")
     REFUSED = "refused", _("refused by every provider")
     UNKNOWN = "unknown", _("outcome unknown")
-    TIMEOUT = "timeout", _("not finished in time")
+    TIMEOUT = "timeout", _("bought, and not finished in time")
+    NEVER_KNOWN = "never_known", _("perhaps bought: its outcome was never known")
+    NEVER_SENT = "never_sent", _("never sent: its time ran out before")
     MISCONFIGURED = "misconfigured", _("the integration's settings don't work")
     LOW_BALANCE = "low_balance", _("our money at the provider is low")
     COST_ABOVE_PRICE = "cost_above_price", _("it costs more than its price")
     LATE_SUCCESS = "late_success", _("delivered after it had failed")
 
+
+# Why an order failed that may be at its provider all the same.
+PERHAPS_THERE = (ReviewReason.TIMEOUT, ReviewReason.NEVER_KNOWN)
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
@@ -58,7 +63,7 @@ class OrderQuerySet(models.QuerySet[Row]):
     def askable(self) -> Self:
         """Rows about which there is something to ask whenever staff want it."""
         late = Q(
-            external_status=Status.FAILED, review_reason=ReviewReason.TIMEOUT, sent_at__isnull=False
+            external_status=Status.FAILED, review_reason__in=PERHAPS_THERE, sent_at__isnull=False
         )
         return self.filter(Q(external_status__in=OPEN) | late)
 

@@ -64,6 +64,7 @@ orders.providerintegration clear_stale_locks   .      .       .   .    x       .
 orders.providerintegration release_locks       .      .       .   .    x       .
 orders.productorder check_status               .      .       .   x    x       .
 orders.productorder release_locks              .      .       .   .    x       .
+orders.orderincident close_incidents           .      .       .   x    x       .
 orders.productorder clear_stale_locks          .      .       .   .    x       .
 backoffice.taskschedule run_now                .      .       .   .    x       .
 backoffice.taskschedule pause                  .      .       .   .    x       .

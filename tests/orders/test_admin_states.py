@@ -4,7 +4,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from orders import incidents, limits
-from orders.models import IntegrationState, OrderIncident
+from orders.models import IntegrationState, OrderIncident, ProductOrder
 from tests.orders.factories import make_integration, make_order, make_package
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +91,70 @@ def test_their_lists_ask_as_often_for_three_rows_as_for_one(admin_client, addres
     make()
     make()
     assert queries() == one
+
+
+# Incidents are closed by a person
+
+
+def close(client, word, *incidents):
+    keys = [incident.pk for incident in incidents or OrderIncident.objects.all()]
+    content = {"action": "close_incidents", "word": word, "_selected_action": keys}
+    return client.post(INCIDENTS, content, follow=True).content.decode()
+
+
+@pytest.fixture
+def desk(client, make_user):
+    rights = ("view_orderincident", "close_orderincident")
+    user = make_user("desk", *(f"orders.{name}" for name in rights), first_name="مینا")
+    client.force_login(user)
+    return user
+
+
+def test_an_incident_is_closed_with_a_word_and_told_in_the_orders_journal(client, desk):
+    order = make_incident()
+    assert "بسته شد" in close(client, "  به مشتری تحویل شد  ")
+    incident = OrderIncident.objects.get()
+    assert (incident.closed_by_name, incident.closing_word) == ("مینا", "به مشتری تحویل شد")
+    assert incident.closed_at
+    line = order.events.get(what="incident_end")
+    assert (line.text, line.by_name, line.by_id) == ("به مشتری تحویل شد", "مینا", desk.pk)
+
+
+@pytest.mark.parametrize("word", ["", "  ", ".", "\u200c\u200c "])
+def test_without_a_word_nothing_is_closed(client, desk, word):
+    make_incident()
+    assert "چیزی بسته نشد" in close(client, word)
+    assert OrderIncident.objects.get().closed_at is None
+
+
+def test_what_was_closed_stays_as_it_was(client, desk):
+    make_incident()
+    close(client, "نخستین توضیح")
+    before = OrderIncident.objects.values().get()
+    assert "پیش‌تر بسته شده" in close(client, "توضیح دیگر")
+    assert OrderIncident.objects.values().get() == before
+
+
+def test_who_may_only_look_closes_nothing(client, make_user):
+    make_incident()
+    client.force_login(make_user("auditor", "orders.view_orderincident"))
+    assert "close_incidents" not in text_of(client, INCIDENTS)
+    close(client, "توضیح")
+    assert OrderIncident.objects.get().closed_at is None
+
+
+def test_an_order_that_was_delivered_late_leaves_the_list_with_its_incident(client, desk):
+    order = make_incident()
+    other = make_incident(OrderIncident.Kind.COST_ABOVE_PRICE)
+    rows = ProductOrder.objects.filter(pk__in=[order.pk, other.pk])
+    rows.update(external_status="failed", next_check_at=None, review_reason="late_success")
+    close(client, "پول بازگردانده شد")
+    assert list(ProductOrder.objects.needing_a_person()) == [other]
+    assert order.events.get(what="incident_end").status == "failed"
+
+
+def test_the_same_may_happen_again_after_it_was_closed(client, desk):
+    order = make_incident()
+    close(client, "پول بازگردانده شد")
+    assert incidents.open_incident(order.pk, "late_success", "", status="failed")
+    assert OrderIncident.objects.filter(closed_at__isnull=True).count() == 1

@@ -162,7 +162,7 @@ def test_a_provider_that_is_never_reached_ends_at_the_deadline():
     due(order, created_at=timezone.now() - timedelta(hours=25))
     dispatch.try_auto_dispatch(order.pk)
     order.refresh_from_db()
-    assert (order.external_status, order.review_reason) == ("failed", "timeout")
+    assert (order.external_status, order.review_reason) == ("failed", "never_sent")
 
 
 def test_an_order_without_a_provider_stays_pending_and_says_why():
@@ -368,7 +368,7 @@ def test_an_order_past_its_deadline_is_not_sent_when_a_provider_appears(simulato
     other.routings.update(package=order.package)
     dispatch.try_auto_dispatch(order.pk)
     order.refresh_from_db()
-    assert (order.external_status, order.review_reason) == ("failed", "timeout")
+    assert (order.external_status, order.review_reason) == ("failed", "never_sent")
     assert store.purchases() == 0
 
 

@@ -156,7 +156,7 @@ def test_an_order_that_waits_past_its_deadline_has_failed(simulator):
     due(order, created_at=timezone.now() - timedelta(hours=25))
     dispatch.try_auto_dispatch(order.pk)
     order.refresh_from_db()
-    assert (order.external_status, order.review_reason) == ("failed", "timeout")
+    assert (order.external_status, order.review_reason) == ("failed", "never_sent")
 
 
 def test_a_provider_that_is_left_alone_is_asked_about_nothing_but_last_looks(place, store):
