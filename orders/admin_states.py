@@ -40,7 +40,7 @@ class ClosingForm(ActionForm):
         label=_("closing word"),
         required=False,  # refused in words by the action
         max_length=incidents.WORD_LENGTH,
-        widget=forms.TextInput(attrs={"class": "vTextField", "placeholder": _("closing word")}),
+        widget=forms.TextInput(attrs={"class": "closing-word"}),
     )
 
 
@@ -70,6 +70,10 @@ def close_incidents(modeladmin, request, queryset):
 class OrderIncidentAdmin(ReadOnlyAdmin):
     action_form = ClosingForm
     actions = [close_incidents]
+
+    class Media:
+        css = {"all": ["orders/order.css"]}
+
     list_display = ["kind", "shown_order", "details", "opened_at", "closed_at", "closed_by_name"]
     list_filter = [ClosedFilter, "kind", "opened_at"]
     list_select_related = ["order"]
