@@ -50,9 +50,13 @@ ORDER_DESK = (
     each("orders", (*READ, "add", *FILES), "productorder")
     | each("orders", READ, "orderattempt", "orderevent", "product", "package", "tenant")
     | each("orders", READ, "orderincident", "integrationstate")
+    | each("orders", (*READ, "export"), "orderdecision")
     | {
         "orders.check_productorder",
         "orders.close_orderincident",
+        "orders.resend_productorder",
+        "orders.deliver_productorder",
+        "orders.refund_productorder",
         "orders.reveal_pin_productorder",
     }
 )

@@ -16,7 +16,14 @@ from orders.models import OrderAttempt, OrderEvent, OrderIncident, ReviewReason,
 
 A_PAGE = 50
 # What a person wrote is told as it is, and not as words of the provider.
-BY_PEOPLE = (OrderEvent.What.REVEALED, OrderEvent.What.INCIDENT_END, *timeline.ACTIONS)
+BY_PEOPLE = (
+    OrderEvent.What.REVEALED,
+    OrderEvent.What.INCIDENT_END,
+    OrderEvent.What.RESENT,
+    OrderEvent.What.BY_HAND,
+    OrderEvent.What.REFUNDED,
+    *timeline.ACTIONS,
+)
 
 
 def told(text):

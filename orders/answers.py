@@ -17,12 +17,13 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_noop
 
 from backoffice.clock import database_now
-from orders import incidents, journal
+from orders import given_up, incidents, journal
 from orders.claims import UNCLAIMED
 from orders.encryption import last_four
 from orders.incidents import OrderIncident
 from orders.journal import OrderEvent
 from orders.models import AT_PROVIDER, OrderAttempt, ProductOrder, ReviewReason, Status
+from orders.states import DONE
 
 logger = logging.getLogger(__name__)
 State = OrderAttempt.State
@@ -100,6 +101,7 @@ def settle(pairs):
         journal.record_all(lines)
         for order, change in changes:
             _follow_up(order, change)
+        _follow_up_given_up(changes)
 
 
 def _as_they_are(keys):
@@ -160,7 +162,7 @@ def _ended(answer, now):
         "transport_errors": 0,
         "completed_at": now if answer["status"] == Status.COMPLETED else None,
         "next_check_at": None,
-        **_pin(answer),
+        **pin_columns(answer),
     }
 
 
@@ -181,7 +183,7 @@ def _late_look(order, answer, now):
             "review_reason": ReviewReason.LATE_SUCCESS,
             "provider_message": answer["reason"],
             "next_check_at": None,
-            **_pin(answer),
+            **pin_columns(answer),
         }
     if answer["outcome"] == "answered" and answer["status"] not in AT_PROVIDER:
         return {"provider_message": answer["reason"], "next_check_at": None}
@@ -194,7 +196,7 @@ def _late_look_at(order, now):
     return at if at <= end else None
 
 
-def _pin(answer):
+def pin_columns(answer):
     return {"pin_code": answer["pinCode"], "pin_last_four": last_four(answer["pinCode"])}
 
 
@@ -277,20 +279,52 @@ def _follow_up(order, change):
         reason = change["review_reason"]
         journal.record(order.pk, What.GIVEN_UP, status=Status.FAILED, text=reason)
     if change.get("review_reason") == ReviewReason.LATE_SUCCESS:
-        _open_late_success(order, change["provider_message"])
+        needs_decision(order.pk, change["provider_message"], order.external_status)
+
+
+def _follow_up_given_up(changes):
+    """Tell of orders that ended while an attempt of theirs had delivered that was given up."""
+    ended = {
+        order: change
+        for order, change in changes
+        if change.get("external_status", order.external_status) not in AT_PROVIDER
+    }
+    before = given_up.delivered(order.pk for order in ended) if ended else {}
+    for order, change in ended.items():
+        if order.pk not in before:
+            continue
+        status = change.get("external_status", order.external_status)
+        late = change.get("review_reason") == ReviewReason.LATE_SUCCESS
+        if late or status == Status.COMPLETED:
+            open_twice(order.pk, before[order.pk], status)
+        else:
+            needs_decision(order.pk, before[order.pk].reason, status)
+
+
+def open_twice(order_id, attempt, status):
+    """Open the incident of an order that was delivered by two attempts."""
+    kind = OrderIncident.Kind.DELIVERED_TWICE
+    incidents.open_incident(order_id, kind, attempt.referans, status=status)
+
+
+def needs_decision(order_id, text, status):
+    """Have a person look at an order that ended otherwise than its provider delivered it."""
+    rows = ProductOrder.objects.filter(pk=order_id, external_status=status)
+    rows.update(review_reason=ReviewReason.LATE_SUCCESS)
+    kind = OrderIncident.Kind.LATE_SUCCESS
+    incidents.open_incident(order_id, kind, text, status=status)
 
 
 def _too_late(order, answer):
     """Keep what an answer proves whose claim has ended, where the order was decided otherwise."""
-    succeeded = answer["outcome"] == "answered" and answer["status"] == Status.COMPLETED
-    if not succeeded or order.external_status not in CONTRADICTED:
+    if answer["outcome"] != "answered":
+        return
+    if order.external_status in DONE and answer["status"] in CONTRADICTED:
+        kind = OrderIncident.Kind.WENT_BACK
+        incidents.open_incident(order.pk, kind, answer["reason"], status=order.external_status)
+    if answer["status"] != Status.COMPLETED or order.external_status not in CONTRADICTED:
         return  # still open: the next one to ask gets the same answer
     rows = ProductOrder.objects.filter(pk=order.pk, external_status=order.external_status)
-    rows.filter(pin_code="").update(**_pin(answer))
-    rows.update(review_reason=ReviewReason.LATE_SUCCESS, next_check_at=None)
-    _open_late_success(order, answer["reason"])
-
-
-def _open_late_success(order, text):
-    kind = OrderIncident.Kind.LATE_SUCCESS
-    incidents.open_incident(order.pk, kind, text, status=order.external_status)
+    rows.filter(pin_code="").update(**pin_columns(answer))
+    rows.update(next_check_at=None)
+    needs_decision(order.pk, answer["reason"], order.external_status)

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.utils.translation import gettext as _t
+from django_q.tasks import async_task
 
 from backoffice.clock import database_now
-from orders import journal, polling
+from orders import journal, looks, polling
 from orders.journal import OrderEvent
 from orders.models import ProductOrder, Status
 from orders.transport import redact
@@ -34,15 +35,22 @@ def check_status(rows, *, by):
     with transaction.atomic():
         known = ProductOrder.objects.filter(pk__in=keys[:MOST_AT_ONCE])
         askable = set(known.askable().values_list("pk", flat=True))
+        beside = looks.wanted(known.values_list("pk", flat=True))
         rows = known.order_by("pk").annotate(read_at=database_now()).defer("pin_code")
         # Locked in the order in which all others lock them, and told the newest first.
         for order in reversed(rows.select_for_update()):
             why = _why_not(order, order.pk in askable)
-            if why:
+            if order.pk in beside and order.pk not in askable:
+                what, status = OrderEvent.What.CHECK_WANTED, order.external_status
+                journal.record(order.pk, what, status=status, by=by)
+                checked.wanted.append(order)
+            elif why:
                 checked.left.append((order, why))
             else:
                 checked.wanted.append(order)
         polling.check_now(known.filter(pk__in=[o.pk for o in checked.wanted]), by=by)
+        if beside:
+            async_task("orders.tasks.look_beside_orders")
         wake_in(0)  # for what is in line as well: the loop may have been lost
     return checked
 

@@ -23,7 +23,7 @@ from django_q.tasks import async_task
 
 from backoffice.clock import database_now
 from backoffice.clusters import DISPATCH
-from orders import incidents, journal, limits
+from orders import given_up, incidents, journal, limits
 from orders.answers import reconnect
 from orders.batches import waiting_to_be_sent
 from orders.calling import SHARE, keep_busy
@@ -209,7 +209,8 @@ def begin(order_id, *, room=lambda integration_id: 1):
         order = rows.select_related("package").filter(pk=order_id).first()
         if order is None:
             return None
-        if order.created_at <= order.now - timedelta(hours=settings.ORDER_DEADLINE_HOURS):
+        since = order.resent_at or order.created_at
+        if since <= order.now - timedelta(hours=settings.ORDER_DEADLINE_HOURS):
             text = order.provider_message or order.review_reason  # what stood against it last
             _fail(_pending(order), order.pk, ReviewReason.NEVER_SENT, text)
             return None
@@ -308,18 +309,20 @@ def settle(sending, answer):
     with transaction.atomic():
         # Locked before its attempt, as whoever asks about it does.
         order = ProductOrder.objects.select_for_update().defer("pin_code").get(pk=sending.order_id)
-        settled = OrderAttempt.objects.filter(
-            pk=sending.attempt_id, state__in=OrderAttempt.UNSETTLED
-        ).update(
-            state=answer["outcome"],
-            may_retry=unreached,
-            answer=answer["answer"],
-            reason=answer["reason"],
-            cost=answer["cost"],
-            balance=answer["balance"],
-            answered_at=database_now(),
+        told = {
+            "answer": answer["answer"],
+            "reason": answer["reason"],
+            "cost": answer["cost"],
+            "balance": answer["balance"],
+            "answered_at": database_now(),
+        }
+        attempt = OrderAttempt.objects.filter(pk=sending.attempt_id)
+        settled = attempt.filter(state__in=OrderAttempt.UNSETTLED).update(
+            state=answer["outcome"], may_retry=unreached, **told
         )
         if not settled:
+            if given_up.told(attempt, refused=refused, **told):
+                _learn(sending, answer)
             return
         _learn(sending, answer)
         if order.claim_token != sending.token:
@@ -406,8 +409,11 @@ def refuse(order, answer, unreached, *, review=""):
     ``unreached`` where the same provider may be tried again, after a pause.
     """
     reason = answer["reason"]
-    routings, _hopeless = routings_left(order)
     rows = held(order)
+    kept = given_up.delivered([order.pk]).get(order.pk)
+    if kept and given_up.adopt(rows, kept, text=reason):
+        return
+    routings, _hopeless = routings_left(order)
     if not routings:
         _fail(rows, order.pk, ReviewReason.REFUSED, reason)
         return

@@ -33,6 +33,9 @@ class OrderEvent(models.Model):
         INCIDENT = "incident", _("Incident opened")
         INCIDENT_END = "incident_end", _("Incident closed")
         LATE_LOOK = "late_look", _("Asked again after its end")
+        RESENT = "resent", _("Sent elsewhere by staff")
+        BY_HAND = "by_hand", _("Delivered by hand")
+        REFUNDED = "refunded", _("Cancelled, with a refund registered")
 
     FOLDED = (What.CHECKED, What.NO_ANSWER, What.NO_ROUTE, What.WAITING, What.LATE_LOOK)
 

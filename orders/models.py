@@ -28,6 +28,7 @@ from orders.catalogue import (
     ProviderIntegration,
     Tenant,
 )
+from orders.decisions import OrderDecision
 from orders.encryption import EncryptedTextField
 from orders.incidents import OrderIncident
 from orders.journal import OrderEvent
@@ -40,6 +41,7 @@ __all__ = [
     "CheckLoop",
     "IntegrationState",
     "OrderAttempt",
+    "OrderDecision",
     "OrderEvent",
     "OrderIncident",
     "Package",
@@ -125,6 +127,17 @@ class ProductOrder(models.Model):
         _("for review"), max_length=20, choices=ReviewReason, blank=True, editable=False
     )
 
+    # Of an order that a person had sent once more: where to, and since when its time counts
+    chosen = models.ForeignKey(
+        ProviderIntegration,
+        models.PROTECT,
+        "+",
+        null=True,
+        editable=False,
+        verbose_name=_("chosen provider"),
+    )
+    resent_at = models.DateTimeField(_("sent elsewhere at"), null=True, editable=False)
+
     objects = OrderQuerySet.as_manager()
 
     class Meta:
@@ -136,6 +149,9 @@ class ProductOrder(models.Model):
             ("check_productorder", _("Can ask the provider about orders")),
             ("reveal_pin_productorder", _("Can see the PIN of orders")),
             ("release_productorder", _("Can end claims on orders")),
+            ("resend_productorder", _("Can send held orders elsewhere")),
+            ("deliver_productorder", _("Can register deliveries by hand")),
+            ("refund_productorder", _("Can cancel held orders and register refunds")),
         ]
         indexes = [
             models.Index(
@@ -236,14 +252,25 @@ class ProductOrder(models.Model):
             raise ValidationError({"extra_field": problem})
 
 
+class AttemptManager(models.Manager["OrderAttempt"]):
+    def get_queryset(self):
+        """Leave the PIN unread: where no key opens it, pages and others' orders go on."""
+        return super().get_queryset().defer("pin_code")
+
+
 class OrderAttempt(models.Model):
-    """One try to place an order. It is committed before the call, and never repeated."""
+    """One try to place an order. It is committed before the call, and never repeated.
+
+    One that a person gave up (``orders/given_up.py``) is still looked at for a while; what it
+    brings after all is kept here, beside what the order got otherwise.
+    """
 
     class State(models.TextChoices):
         SENDING = "sending", pgettext_lazy("attempt", "Being sent")
         ACCEPTED = "accepted", pgettext_lazy("attempt", "Accepted")
         REFUSED = "refused", pgettext_lazy("attempt", "Refused")
         UNKNOWN = "unknown", pgettext_lazy("attempt", "Unknown")
+        GIVEN_UP = "given_up", pgettext_lazy("attempt", "Given up")
 
     UNSETTLED = (State.SENDING, State.UNKNOWN)
 
@@ -267,20 +294,41 @@ class OrderAttempt(models.Model):
     started_at = models.DateTimeField(_("started"), db_default=database_now())
     answered_at = models.DateTimeField(_("answered"), null=True)
 
+    # Beside its order: when the provider is asked about it, and what it delivered
+    next_look_at = models.DateTimeField(_("next look"), null=True, editable=False)
+    delivered_at = models.DateTimeField(_("delivered after all"), null=True, editable=False)
+    pin_code = EncryptedTextField(_("PIN code"), blank=True, default="", editable=False)
+    pin_last_four = models.CharField(
+        _("PIN's last four"), max_length=4, blank=True, default="", editable=False
+    )
+
+    objects = AttemptManager()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         ordering = ["order", "number"]
         default_permissions = ("view",)
+        indexes = [
+            models.Index(
+                fields=["next_look_at"],
+                name="attempt_to_look_at",
+                condition=Q(next_look_at__isnull=False),
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["provider", "referans"], name="attempt_referans"),
             models.UniqueConstraint(fields=["order", "number"], name="attempt_number"),
-            # Bought once: whatever the code does, no second attempt beside one that may count.
+            # Bought once: whatever the code does, no second attempt beside one that may count,
+            # unless a person gave that up.
             models.UniqueConstraint(
-                fields=["order"], condition=~Q(state="refused"), name="attempt_bought_once"
+                fields=["order"],
+                condition=~Q(state__in=["refused", "given_up"]),
+                name="attempt_bought_once",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["sending", "accepted", "refused", "unknown"]),
+                condition=Q(state__in=["sending", "accepted", "refused", "unknown", "given_up"]),
                 name="attempt_state_known",
             ),
             models.CheckConstraint(

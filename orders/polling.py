@@ -10,23 +10,20 @@ review; for some days it is still looked at, as its provider may deliver late.
 import logging
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
 from backoffice.clock import database_now
-from orders import answers, balances, dispatch, journal, limits
+from orders import answers, balances, dispatch, journal, limits, looks
+from orders.asking import Question, account_of, ask, batch_of, tell_limits
 from orders.batches import claim_due, claim_fairly
 from orders.calling import keep_busy
-from orders.claims import UNCLAIMED, Claimed, give_back
+from orders.claims import UNCLAIMED, give_back
 from orders.dispatch import Sending, held
-from orders.encryption import Undecryptable
 from orders.journal import OrderEvent
-from orders.models import OrderAttempt, ProductOrder, ProviderIntegration, ReviewReason, Status
-from orders.providers import Misconfigured, ProviderBinding, get_provider_binding
-from orders.transport import CallInTransaction
+from orders.models import OrderAttempt, ProductOrder, ReviewReason, Status
 from orders.waking import (
     awake,
     enter,
@@ -44,16 +41,6 @@ SENDER_LOST = gettext_noop("the sender never came back")
 MANY = 8  # claimed in one round: more than one lane is worth waking
 LOOK_SECONDS = 0.5  # between two looks at limits and pending orders
 RUN_SECONDS = 20  # nothing is called after that; a call lasts 50 at most, a task of the cluster 90
-
-
-@dataclass(frozen=True)
-class Question:
-    """Claimed orders of one integration that one call asks about, with what it needs."""
-
-    integration_id: int
-    orders: list[Claimed]
-    binding: ProviderBinding
-    creds: dict[str, Any] = field(repr=False)
 
 
 @dataclass
@@ -110,6 +97,8 @@ def run_batch():
     if time.monotonic() < end and balances.refresh() and time.monotonic() < end:
         more = run()
         done = Done(done.sent + more.sent, done.checked + more.checked)
+    if time.monotonic() < end:
+        looks.run()
     return done
 
 
@@ -159,7 +148,7 @@ class _Run:
             limit, room = self.limits[integration_id], calls.room(integration_id)
             if not limit.is_open:
                 room = limits.take(limit, room)
-            return room * _batch_of(limit.integration)
+            return room * batch_of(limit.integration)
 
         last_looks = {pk for pk, limit in self.limits.items() if limit.is_open}
         with_room = [pk for pk in self.limits if calls.room(pk)]
@@ -180,16 +169,9 @@ def _settle(answered):
             give_back(question.orders)
         else:
             pairs += [(order, found[order.provider_referans]) for order in question.orders]
-            _tell_limits(question, found)
+            tell_limits(question, found)
     answers.settle_safely(pairs)
     return len(pairs)
-
-
-def _tell_limits(question, found):
-    """Tell an integration's breaker how a call went."""
-    transports = {answer["transport"] for answer in found.values()} - {None}
-    if transports:
-        limits.heard(question.integration_id, answered=False in transports)
 
 
 def failed(result):
@@ -214,13 +196,6 @@ def check_now(rows, *, by):
     return changed
 
 
-def _batch_of(integration):
-    try:
-        return get_provider_binding(integration.provider, integration).adapter.status_batch
-    except Misconfigured:
-        return 1
-
-
 def _questions(orders, accounts):
     """Return what to call for claimed orders; one that can't be asked about stops no other.
 
@@ -233,7 +208,7 @@ def _questions(orders, accounts):
     for integration_id, asked in of_integration.items():
         account = accounts.get(integration_id)
         if account is None:
-            account = accounts[integration_id] = _account(integration_id)
+            account = accounts[integration_id] = account_of(integration_id)
         binding, creds = account
         if binding is None:
             unusable = answers.no_answer(ReviewReason.MISCONFIGURED)
@@ -245,17 +220,6 @@ def _questions(orders, accounts):
             for start in range(0, len(asked), size)
         ]
     return questions
-
-
-def _account(integration_id):
-    """Return the binding and the credentials of an integration, (None, None) if unusable."""
-    integration = ProviderIntegration.objects.get(pk=integration_id)
-    try:
-        binding = get_provider_binding(integration.provider, integration)
-        return binding, binding.to_credentials()
-    except (Misconfigured, Undecryptable) as problem:
-        logger.error("Integration %s can't be asked: %s", integration.code, problem)
-        return None, None
 
 
 def _still_to_ask(orders):
@@ -301,18 +265,3 @@ def _flag_unknown(order, attempt):
         lost.update(state=State.UNKNOWN, reason=SENDER_LOST)
         text = attempt.reason or SENDER_LOST
         journal.record(order.pk, What.UNKNOWN, status=order.external_status, text=text)
-
-
-def ask(question):
-    """Ask about the orders of a question; return answers by our references. Touches no database."""
-    adapter, creds = question.binding.adapter, question.creds
-    references = [order.provider_referans for order in question.orders]
-    try:
-        if adapter.status_batch == 1:
-            return {reference: adapter.fetch_status(creds, reference) for reference in references}
-        return adapter.fetch_status_many(creds, references)
-    except CallInTransaction:
-        raise
-    except Exception as problem:
-        logger.error("Integration %s: %s", question.integration_id, type(problem).__name__)
-        return dict.fromkeys(references, answers.no_answer(type(problem).__name__))

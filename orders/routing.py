@@ -81,6 +81,8 @@ def _money(order: ProductOrder, routing: PackageRouting, limit: limits.Limit) ->
     """Return why an order may not be sent there for money's sake, '' where it may."""
     if limit.is_low:
         return ReviewReason.LOW_BALANCE
+    if routing.integration_id == order.chosen_id:
+        return ""  # the person who chose it was shown what it costs
     if limits.costs_too_much(order.package, routing.integration, order.price):
         return ReviewReason.COST_ABOVE_PRICE
     return ""
@@ -111,11 +113,15 @@ def routings_left(order: ProductOrder) -> tuple[list[PackageRouting], int]:
     """Return (routings that may still be used, the best first; how many refused for good).
 
     The untried come first, by priority; then those that were not reached, the least tried first.
+    Where a person chose one it is the only one, and what was before that does not count.
     """
-    attempts = list(order.attempts.values_list("integration_id", "may_retry"))
+    rows = order.attempts.filter(started_at__gte=order.resent_at or order.created_at)
+    attempts = list(rows.values_list("integration_id", "may_retry"))
     refused = {integration for integration, may_retry in attempts if not may_retry}
     tried = Counter(integration for integration, _may_retry in attempts)
     routings = order.package.routings.filter(is_active=True, integration__is_active=True)
+    if order.chosen_id:
+        routings = routings.filter(integration=order.chosen_id)
     left = [
         routing
         for routing in routings.select_related("integration").defer("integration__credentials")

@@ -95,4 +95,9 @@ class OrderQuerySet(models.QuerySet[Row]):
         return self.open().filter(next_check_at__lte=database_now() - OVERDUE_AFTER)
 
     def needing_a_person(self) -> Self:
-        return self.filter(review_reason__gt="")
+        """Rows with a reason for review, or with an incident that nobody has closed."""
+        review = self.model._base_manager.filter(review_reason__gt="").order_by().values("pk")
+        incidents = self.model._meta.get_field("incidents").related_model._base_manager
+        unclosed = incidents.filter(closed_at__isnull=True).order_by().values("order_id")
+        # Both by their own index; of an OR of them PostgreSQL reads the whole table.
+        return self.filter(pk__in=review.union(unclosed))

@@ -3,7 +3,7 @@
 import logging
 
 from backoffice.schedules import recorded
-from orders import dispatch, polling
+from orders import dispatch, looks, polling
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,11 @@ def check_due_orders(lane=1):
     """Look after the orders that are due; return how many. The task that wakes itself."""
     done = polling.run(lane)
     return done.sent + done.checked
+
+
+def look_beside_orders():
+    """Look at the attempts that staff want to be asked about; return how many."""
+    return looks.run()
 
 
 @recorded
