@@ -53,7 +53,12 @@ class OrderDecision(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="sent_elsewhere", integration__isnull=False, amount__isnull=True)
                 | Q(kind="by_hand", integration__isnull=True, amount__isnull=True)
-                | Q(kind="refunded", integration__isnull=True, amount__gte=0),
+                | Q(
+                    kind="refunded",
+                    integration__isnull=True,
+                    amount__isnull=False,  # of nothing a comparison is neither true nor false
+                    amount__gte=0,
+                ),
                 name="decision_is_whole",
             ),
             models.CheckConstraint(condition=Q(reason__gt=""), name="decision_has_reason"),

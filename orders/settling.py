@@ -155,7 +155,8 @@ def deliver(order_id: int, *, seen: str, reason: str, pin: str = "", by: User) -
     """
     reason, pin = _reason(reason), _pin(pin)
     with _taken(order_id, DELIVER, seen, by) as order:
-        if pin and order.has_pin:
+        unused = order.attempts.filter(delivered_at__isnull=False).exclude(pin_code="")
+        if pin and (order.has_pin or unused.exists()):
             raise LeftAlone(_t("the provider delivered a PIN; leave the field empty to use it"))
         masked = _masked(order, reason, pin)
         kept = given_up.delivered([order.pk]).get(order.pk)

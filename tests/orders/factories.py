@@ -3,6 +3,8 @@
 import json
 from itertools import count
 
+from django.contrib.auth.models import User
+
 from orders import intake, tokens
 from orders.models import (
     Package,
@@ -54,6 +56,11 @@ def make_package(*integrations, scenario="normal", **kwargs):
 def make_token(code="shop", *, by, name="سایت"):
     """A key of a tenant's shop: (its row, its plain text)."""
     return tokens.issue(make_tenant(code), name, by=by)
+
+
+def make_user_of_desk(name="decides"):
+    """Somebody who decides on orders."""
+    return User.objects.get_or_create(username=name)[0]
 
 
 def make_order(package, *, by=None, **kwargs):
