@@ -12,7 +12,14 @@ from django.utils.translation import gettext_lazy as _
 
 from backoffice.persian import code, digits_shown
 from orders import timeline
-from orders.models import OrderAttempt, OrderEvent, OrderIncident, ReviewReason, Status
+from orders.models import (
+    OrderAttempt,
+    OrderDecision,
+    OrderEvent,
+    OrderIncident,
+    ReviewReason,
+    Status,
+)
 
 A_PAGE = 50
 # What a person wrote is told as it is, and not as words of the provider.
@@ -52,16 +59,31 @@ class ReadOnlyInline(admin.TabularInline):
 
 class OrderAttemptInline(ReadOnlyInline):
     model = OrderAttempt
-    fields = ["number", "integration", "reference", "state", "cost", "balance", "masked"]
+    fields = [
+        "number",
+        "integration",
+        "reference",
+        "state",
+        "cost",
+        "balance",
+        "last_four",
+        "masked",
+    ]
     readonly_fields = fields
 
     def get_queryset(self, request):
         rows = super().get_queryset(request).select_related("integration")
-        return rows.defer("integration__credentials")
+        return rows.defer("integration__credentials", "pin_code")
 
     @admin.display(description=_("our reference"))
     def reference(self, obj):
         return code(obj.referans)
+
+    @admin.display(description=_("PIN kept beside the order"))
+    def last_four(self, obj):
+        if obj.delivered_at is None:
+            return "-"
+        return code(f"…{obj.pin_last_four}") if obj.pin_last_four else _("delivered after all")
 
     @admin.display(description=_("request and answer"))
     def masked(self, obj):
@@ -78,8 +100,18 @@ class OrderIncidentInline(ReadOnlyInline):
         return told(obj.text)
 
 
+class OrderDecisionInline(ReadOnlyInline):
+    model = OrderDecision
+    fields = ["kind", "amount", "integration", "reason", "by_name", "at"]
+    readonly_fields = fields
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request).select_related("integration")
+        return rows.defer("integration__credentials")
+
+
 class OrderHistoryMixin:
-    inlines = [OrderAttemptInline, OrderIncidentInline]
+    inlines = [OrderAttemptInline, OrderDecisionInline, OrderIncidentInline]
 
     def history_view(self, request, object_id, extra_context=None):
         """Lead to the order's own page: all that happened to it is there."""

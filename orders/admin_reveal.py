@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from orders import desk
 from orders.encryption import Undecryptable
-from orders.models import Status
+from orders.models import OrderEvent, Status
 
 
 class RevealForm(forms.Form):
@@ -22,8 +22,10 @@ class RevealForm(forms.Form):
         label=_("Reason"),
         max_length=300,
         widget=forms.TextInput(attrs={"class": "vTextField"}),
-        error_messages={"required": _("Say why the PIN is needed again.")},
+        error_messages={"required": _("Say why the PIN is needed.")},
     )
+    # Of an attempt that keeps a PIN beside its order; empty: the order's own
+    attempt = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     def __init__(self, *args, delivers, **kwargs):
         super().__init__(*args, **kwargs)
@@ -41,8 +43,8 @@ class RevealPinMixin:
 
     def render_change_form(self, request, context, *args, **kwargs):
         order = context.get("original")
-        if order and order.has_pin and request.user.has_perm("orders.reveal_pin_productorder"):
-            context["reveal_form"] = RevealForm(delivers=delivers(order))
+        if order and request.user.has_perm("orders.reveal_pin_productorder"):
+            context["reveal_forms"] = list(reveal_forms(order))
         return super().render_change_form(request, context, *args, **kwargs)
 
     @method_decorator(require_POST)
@@ -54,7 +56,8 @@ class RevealPinMixin:
         order = self.get_object(request, str(order_id))
         if order is None or not self.has_view_permission(request, order):
             raise Http404
-        form = RevealForm(request.POST, delivers=delivers(order))
+        own = not request.POST.get("attempt")
+        form = RevealForm(request.POST, delivers=own and delivers(order))
         pin = self._reveal(request, order, form) if form.is_valid() else None
         context = {
             **self.admin_site.each_context(request),
@@ -69,10 +72,13 @@ class RevealPinMixin:
     def _reveal(self, request, order, form):
         """Return the PIN; None where it is not shown, and why is told."""
         told = gettext("This order has no PIN.")
+        typed = {"by": request.user, "reason": form.cleaned_data.get("reason", "")}
+        number = form.cleaned_data["attempt"]
         try:
-            pin = desk.reveal_pin(
-                order.pk, by=request.user, reason=form.cleaned_data.get("reason", "")
-            )
+            if number:
+                pin = desk.reveal_kept_pin(order.pk, number, **typed)
+            else:
+                pin = desk.reveal_pin(order.pk, **typed)
             if pin:
                 return pin
         except Undecryptable:
@@ -81,6 +87,19 @@ class RevealPinMixin:
             told = gettext("Somebody was faster: this PIN was shown just now.")
         self.message_user(request, told, messages.WARNING)
         return None
+
+
+def reveal_forms(order):
+    """Yield a form for each PIN of an order, with what its button says."""
+    if order.has_pin:
+        shown = order.events.filter(what=OrderEvent.What.REVEALED).exists()
+        again = gettext("Show the PIN again") if shown else gettext("Show the PIN")
+        says = gettext("Show the PIN and deliver") if delivers(order) else again
+        yield RevealForm(delivers=delivers(order)), says
+    for attempt in desk.kept_pins(order.pk).select_related("integration"):
+        form = RevealForm(delivers=False, initial={"attempt": attempt.number}, auto_id=False)
+        name = {"integration": attempt.integration}
+        yield form, gettext("Show the second PIN, of %(integration)s") % name
 
 
 def delivers(order):

@@ -10,14 +10,16 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from import_export.fields import Field
 
 from backoffice.clock import database_now
+from backoffice.imports import OfficeImportExportMixin, OfficeResource, TextWidget
 from backoffice.persian import code, digits_shown
 from backoffice.site import ReadOnlyAdmin
 from orders import incidents
 from orders.admin_history import told
 from orders.limits import Limit
-from orders.models import IntegrationState, OrderIncident
+from orders.models import IntegrationState, OrderDecision, OrderIncident
 
 
 class ClosedFilter(admin.SimpleListFilter):
@@ -89,12 +91,43 @@ class OrderIncidentAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("order"), ordering="order")
     def shown_order(self, incident):
-        page = reverse("admin:orders_productorder_change", args=[incident.order_id])
-        return format_html('<a href="{}">{}</a>', page, code(incident.order.user_identifier))
+        return order_link(incident.order)
 
     @admin.display(description=_("details"))
     def details(self, incident):
         return told(incident.text)
+
+
+class OrderDecisionResource(OfficeResource):
+    order = Field("order__public_id", _("order number"), TextWidget(), readonly=True)
+    integration = Field("integration__code", _("chosen provider"), readonly=True)
+
+    class Meta(OfficeResource.Meta):
+        model = OrderDecision
+        import_id_fields = ("at",)  # the library asks for a key; nothing is imported
+        fields = ("at", "kind", "order", "amount", "integration", "reason", "by_name")
+
+
+@admin.register(OrderDecision)
+class OrderDecisionAdmin(OfficeImportExportMixin, ReadOnlyAdmin):
+    resource_classes = [OrderDecisionResource]
+    list_display = ["at", "kind", "shown_order", "amount", "integration", "reason", "by_name"]
+    list_filter = ["kind", "at", "integration"]
+    list_select_related = ["order", "integration"]
+    search_fields = ["=order__user_identifier", "by_name", "reason"]
+    search_help_text = _("User identifier, who decided, or the reason")
+    fields = [*list_display, "status", "review_reason"]
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        return rows.defer("order__pin_code", "integration__credentials")
+
+    def has_import_permission(self, request):
+        return False
+
+    @admin.display(description=_("order"), ordering="order")
+    def shown_order(self, decision):
+        return order_link(decision.order)
 
 
 @admin.register(IntegrationState)
@@ -143,6 +176,12 @@ class IntegrationStateAdmin(ReadOnlyAdmin):
     @admin.display(description=_("low balance"), ordering="integration__low_balance")
     def mark(self, state):
         return state.integration.low_balance
+
+
+def order_link(order):
+    """Return a link to an order's page, by its player."""
+    page = reverse("admin:orders_productorder_change", args=[order.pk])
+    return format_html('<a href="{}">{}</a>', page, code(order.user_identifier))
 
 
 def _limit(state):

@@ -9,7 +9,7 @@ from django_q.tasks import async_task
 from backoffice.clock import database_now
 from orders import journal, looks, polling
 from orders.journal import OrderEvent
-from orders.models import ProductOrder, Status
+from orders.models import OrderAttempt, ProductOrder, Status
 from orders.transport import redact
 from orders.waking import wake_in
 
@@ -69,6 +69,29 @@ def _why_not(order, askable):
 
 class ReasonNeeded(Exception):
     """The PIN was delivered already, or is not the customer's: showing it takes a reason."""
+
+
+def kept_pins(order_id):
+    """Return the attempts of an order that keep a PIN beside the order's own, without the PINs."""
+    rows = OrderAttempt.objects.filter(order=order_id, delivered_at__isnull=False)
+    return rows.exclude(pin_code="")
+
+
+def reveal_kept_pin(order_id, number, *, by, reason):
+    """Return the PIN that an attempt keeps beside its order, recorded as seen by a person.
+
+    None where there is none (any more). Raises ``ReasonNeeded`` without a reason.
+    """
+    with transaction.atomic():
+        attempt = kept_pins(order_id).defer(None).filter(number=number).first()
+        if attempt is None:
+            return None
+        if not reason:
+            raise ReasonNeeded
+        status = ProductOrder.objects.values_list("external_status", flat=True).get(pk=order_id)
+        told = f"{attempt.referans}: {redact(reason, [attempt.pin_code])}"
+        journal.record(order_id, OrderEvent.What.REVEALED, status=status, text=told, by=by)
+    return attempt.pin_code
 
 
 def reveal_pin(order_id, *, by, reason=""):

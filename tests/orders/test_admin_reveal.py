@@ -3,6 +3,7 @@ from cryptography.fernet import Fernet
 from django.urls import reverse
 
 from orders import desk as order_desk
+from orders import given_up
 from orders.models import ProductOrder
 from tests.forms import posted_forms
 
@@ -118,3 +119,22 @@ def test_a_pin_whose_key_is_lost_is_told_of_and_not_delivered(client, desk, comp
     assert reply.status_code == 200
     assert "کلید رمزنگاری" in " ".join(map(str, reply.context["messages"]))
     assert (reveals(completed), status_of(completed)) == ([], "completed")
+
+
+def test_a_pin_kept_beside_its_order_is_shown_for_a_reason_and_recorded(client, desk, completed):
+    attempt = completed.attempts.get()
+    given_up.keep(attempt, "SECOND-PIN-7788")
+    page = page_of(client, completed).content.decode()
+    assert "SECOND-PIN-7788" not in page
+    typed = {"attempt": attempt.number}
+    assert "SECOND-PIN-7788" not in client.post(address(completed), typed).content.decode()
+    reply = client.post(address(completed), typed | {"reason": "sold to another"})
+    assert "SECOND-PIN-7788" in reply.content.decode()
+    assert reveals(completed) == [("completed", f"{attempt.referans}: sold to another", "desk")]
+    assert status_of(completed) == "completed"
+
+
+def test_of_a_number_without_a_kept_pin_nothing_is_shown(client, desk, completed):
+    reply = client.post(address(completed), {"attempt": 1, "reason": "customer lost it"})
+    assert completed.pin_code not in reply.content.decode()
+    assert reveals(completed) == []
