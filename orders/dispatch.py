@@ -239,22 +239,28 @@ def begin(order_id, *, room=lambda integration_id: 1):
 
 def _take(order, integration, referans, claim):
     """Turn a pending order into a sent one; False where somebody else was faster."""
-    rows = ProductOrder.objects.pending().free().filter(pk=order.pk, dispatches=order.dispatches)
-    changed = rows.update(
-        external_status=Status.SENT,
-        sent_at=database_now(),
-        integration=integration,
-        provider_referans=referans,
-        dispatches=order.dispatches + 1,
-        next_check_at=claim["claimed_until"],
-        review_reason="",
-        **claim,
+    changed = (
+        _pending(order)
+        .free()
+        .update(
+            external_status=Status.SENT,
+            sent_at=database_now(),
+            integration=integration,
+            provider_referans=referans,
+            dispatches=order.dispatches + 1,
+            next_check_at=claim["claimed_until"],
+            review_reason="",
+            **claim,
+        )
     )
     return changed == 1
 
 
 def _pending(order):
-    return ProductOrder.objects.pending().filter(pk=order.pk, dispatches=order.dispatches)
+    """Return a pending order's row while nobody has sent it, or chosen a provider for it."""
+    return ProductOrder.objects.pending().filter(
+        pk=order.pk, dispatches=order.dispatches, chosen=order.chosen_id
+    )
 
 
 def _leave_pending(order, choice):

@@ -30,7 +30,7 @@ class Overview:
     due: int
     overdue: int
     oldest_due_age: timedelta | None
-    for_review: dict[str, int]  # reason -> how many
+    for_review: dict[str, int]  # reason -> how many; "incident" where there is but one of these
     completed: list[ProductOrder] = field(default_factory=list)
 
 
@@ -62,7 +62,10 @@ def overview() -> Overview:
         due=sum(row["due"] for row in found.values()),
         overdue=sum(row["overdue"] for row in found.values()),
         oldest_due_age=max(ages, default=None),
-        for_review=dict(review.annotate(count=Count("pk")).values_list("review_reason", "count")),
+        for_review={
+            row["review_reason"] or "incident": row["count"]
+            for row in review.annotate(count=Count("pk"))
+        },
         completed=list(newest),
     )
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F, Q
+
 from orders import limits
 from orders.encryption import Undecryptable
 from orders.models import PackageRouting, ProductOrder, ReviewReason
@@ -115,8 +117,8 @@ def routings_left(order: ProductOrder) -> tuple[list[PackageRouting], int]:
     The untried come first, by priority; then those that were not reached, the least tried first.
     Where a person chose one it is the only one, and what was before that does not count.
     """
-    rows = order.attempts.filter(started_at__gte=order.resent_at or order.created_at)
-    attempts = list(rows.values_list("integration_id", "may_retry"))
+    since = Q(order__resent_at__isnull=True) | Q(started_at__gte=F("order__resent_at"))
+    attempts = list(order.attempts.filter(since).values_list("integration_id", "may_retry"))
     refused = {integration for integration, may_retry in attempts if not may_retry}
     tried = Counter(integration for integration, _may_retry in attempts)
     routings = order.package.routings.filter(is_active=True, integration__is_active=True)

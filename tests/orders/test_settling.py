@@ -385,3 +385,44 @@ def test_the_database_refuses_a_decision_without_its_parts(unknown):
     with pytest.raises(IntegrityError), transaction.atomic():
         OrderDecision.objects.create(order=unknown, kind="refunded", reason="x", status="sent")
     assert not OrderDecision.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("decide", "broken"),
+    [
+        (resend, "dispatch.queue"),
+        *((decide, "decisions.record") for decide in (resend, refund, deliver)),
+        *((decide, "journal.record") for decide in (resend, refund, deliver)),
+    ],
+)
+def test_a_decision_that_breaks_off_half_way_changes_nothing(
+    unknown, person, monkeypatch, decide, broken
+):
+    before = ProductOrder.objects.values().get(pk=unknown.pk)
+    module, name = broken.split(".")
+
+    def break_off(*args, **kwargs):
+        raise SystemExit("killed")
+
+    monkeypatch.setattr(getattr(settling, module), name, break_off)
+    with pytest.raises(SystemExit):
+        decide(unknown, person)
+    assert ProductOrder.objects.values().get(pk=unknown.pk) == before
+    assert unknown.attempts.get().state == "unknown"
+    assert not OrderDecision.objects.exists()
+
+
+def test_a_sender_that_chose_before_the_person_did_sends_nothing(unknown, person, monkeypatch):
+    resend(unknown, person)
+    ProductOrder.objects.update(review_reason="low_balance")
+    choose, others = dispatch.choose, unknown.package.routings.get(priority=1)
+
+    def slowly(order, room):
+        choice = choose(order, room)
+        resend(unknown, person, integration_id=others.integration_id)
+        return choice
+
+    monkeypatch.setattr(dispatch, "choose", slowly)
+    assert dispatch.begin(unknown.pk) is None
+    monkeypatch.setattr(dispatch, "choose", choose)
+    assert dispatch.begin(unknown.pk).integration_id == others.integration_id
