@@ -33,6 +33,7 @@ from orders.connections import (
 
 CONNECTIONS = 64  # at once, of one process; of one integration a quarter
 ANSWER_MAXIMUM_BYTES = 100_000
+LIST_MAXIMUM_BYTES = 5_000_000  # of a price list: some ten thousand rows
 PIECE_BYTES = 8192
 FORBIDDEN = gettext_noop("forbidden address")
 KEPT = 500  # characters of a text that is kept
@@ -104,6 +105,11 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return storable(text)[:KEPT]
 
 
+def present(text: str, secrets: Iterable[str]) -> list[str]:
+    """Return those of the secrets that a text holds, in whichever form."""
+    return [s for s in secrets if s and any(form in text for form in _forms(s))]
+
+
 def _forms(secret: str) -> set[str]:
     """Return how a secret may be written in an address, in JSON and in HTML."""
     coded = {quote(secret), quote_plus(secret)}
@@ -136,18 +142,23 @@ def refuse_inside_transaction() -> None:
 
 
 def call(
-    creds: dict[str, Any], request: ProviderRequest, *, paths: str, order: bool = False
+    creds: dict[str, Any],
+    request: ProviderRequest,
+    *,
+    paths: str,
+    order: bool = False,
+    most: int = ANSWER_MAXIMUM_BYTES,
 ) -> str:
     """Return the text of an answer; raise ``ProviderFailure`` where there is none to be read.
 
     ``paths`` is the pattern of the paths that may be asked for. An ``order`` is sent once and never
     again, over a connection of its own: a kept one may have been closed by the provider, and an
-    order that is then reset would be of unknown outcome for nothing.
+    order that is then reset would be of unknown outcome for nothing. ``most`` bytes are read.
     """
     refuse_inside_transaction()
     try:
         origin = _allowed_origin(creds, request, paths)
-        reply = _send_order(origin, request) if order else _ask(origin, request)
+        reply = _send_order(origin, request) if order else _ask(origin, request, most)
     except ForbiddenAddress:
         raise ProviderFailure(
             FORBIDDEN, outcome="refused", retryable=True, transport=False
@@ -188,10 +199,10 @@ def _send_order(origin: Origin, request: ProviderRequest) -> Reply:
         ) as response,
     ):
         after = response.headers.get("Retry-After", "")
-        return Reply(response.status_code, after, _body(response.raw.read))
+        return Reply(response.status_code, after, _body(response.raw.read, ANSWER_MAXIMUM_BYTES))
 
 
-def _ask(origin: Origin, request: ProviderRequest) -> Reply:
+def _ask(origin: Origin, request: ProviderRequest, most: int) -> Reply:
     """Ask over a kept connection; once more over a fresh one where it turns out to be closed."""
     kept = take(origin)
     response = _begin(kept, request) if kept else None
@@ -203,7 +214,7 @@ def _ask(origin: Origin, request: ProviderRequest) -> Reply:
     try:
         with response:
             after = response.headers.get("Retry-After", "")
-            reply = Reply(response.status, after, _body(response.read))
+            reply = Reply(response.status, after, _body(response.read, most))
             if response.length:
                 raise http.client.IncompleteRead(b"")
     except BaseException:
@@ -229,13 +240,13 @@ def _begin(connection: KeptConnection, request: ProviderRequest) -> http.client.
         raise
 
 
-def _body(read: Callable[[int], bytes]) -> bytes:
-    body = b""
+def _body(read: Callable[[int], bytes], most: int) -> bytes:
+    body = bytearray()
     while piece := read(PIECE_BYTES):
         body += piece
-        if len(body) > ANSWER_MAXIMUM_BYTES:
+        if len(body) > most:
             raise ProviderFailure(gettext_noop("the answer is too long"))
-    return body
+    return bytes(body)
 
 
 def _text(reply: Reply) -> str:

@@ -13,6 +13,7 @@ Quirks:
 - a code may come as ``pin`` or in ``replay_api``, where also words come. What is not
   certainly words there is kept as the PIN of a finished order: a hidden word is better than a
   code in the open;
+- a product may be sold by quantity, in ``qty_values``; its price is then of one, and we order one;
 - an error's number may come with any HTTP status; that our money is out has none of its own.
 """
 
@@ -61,9 +62,10 @@ class Adapter(ProviderAdapter):
     optional_values = {"accepted": ("processing", "completed")}
     default_mapping = {"playerId": "user_identifier"}
     package_id_example = "1234"
-    allowed_paths = r"client/api/(newOrder/[0-9]+/params|check|profile)"
+    allowed_paths = r"client/api/(newOrder/[0-9]+/params|check|profile|products)"
     low_balance_words = LOW_BALANCE_WORDS
     status_batch = 50
+    has_price_list = True
 
     def package_parameters(self, provider_package_id: str) -> dict[str, str]:
         """Return the product's number, which is a part of the path."""
@@ -149,6 +151,23 @@ class Adapter(ProviderAdapter):
             raise ProviderFailure(gettext_noop("unknown answer"), body=text, transport=False)
         return balance
 
+    def price_list_request(self, creds: dict[str, Any]) -> ProviderRequest:
+        return ProviderRequest("client/api/products", {}, self._login(creds))
+
+    def read_price_list(self, text: str) -> list[dict[str, Any] | None]:
+        """The products come as a bare list, or as an answer's ``data``."""
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            answer = None
+        rows = answer.get("data") if isinstance(answer, dict) else answer
+        if isinstance(answer, dict) and answer.get("status") == "ERROR":
+            raise ProviderFailure(_error(answer, text)["reason"], body=text, transport=False)
+        if not isinstance(rows, list):
+            known = isinstance(answer, dict)
+            raise ProviderFailure(gettext_noop("unknown answer"), body=text, transport=not known)
+        return [_listing(row) if isinstance(row, dict) else None for row in rows]
+
     def read_error(self, text: str) -> dict[str, Any] | None:
         """An error in the API's own words tells more than its HTTP status."""
         try:
@@ -180,6 +199,21 @@ class Adapter(ProviderAdapter):
             "reason": " ".join(words),
             "answer": _shown(row),
         }
+
+
+def _listing(row: dict[str, Any]) -> dict[str, Any]:
+    quantities = row.get("qty_values")
+    quantities = quantities if isinstance(quantities, dict) else {}
+    return {
+        "provider_package_id": str(row.get("id")),
+        "name": " ".join(str(row[key]) for key in ("category_name", "name") if row.get(key)),
+        "cost": row.get("price"),
+        "extra": {
+            "minimum": quantities.get("min"),
+            "maximum": quantities.get("max"),
+            "unavailable": "yes" if row.get("available") is False else "",
+        },
+    }
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ where the provider was not reached at all, with ``lowBalance`` where our money t
 ``unknown`` (never to be sent again by a machine).
 ``fetch_status_many``: by reference; ``outcome`` is ``answered``, which alone makes ``status`` mean
 something, or ``no_answer``.
+``fetch_price_list``: ``outcome`` is ``answered``, ``no_answer``, or ``not_offered`` by a provider
+that has none.
 All have ``transport``, whether there was no usable answer at all: the provider was not reached, too
 slow, or what came can't have come from its API.
 """
@@ -20,7 +22,10 @@ from typing import Any, TypeVar
 
 from django.utils.translation import gettext_noop
 
+from orders.price_rows import listing_rows, masked, nothing_asked
 from orders.transport import (
+    ANSWER_MAXIMUM_BYTES,
+    LIST_MAXIMUM_BYTES,
     CallInTransaction,
     ProviderFailure,
     ProviderRequest,
@@ -35,6 +40,8 @@ __all__ = ["Misconfigured", "ProviderAdapter", "ProviderFailure", "ProviderReque
 logger = logging.getLogger(__name__)
 Reading = TypeVar("Reading")
 REASON_LENGTH = 300
+NO_PRICE_LIST = gettext_noop("this provider has no price list")
+EMPTY_LIST = gettext_noop("no row of the price list can be read")
 LEFT_OUT = gettext_noop("the provider's answer leaves the order out")
 
 
@@ -62,6 +69,7 @@ class ProviderAdapter:
     allowed_paths = ""  # the pattern of all paths that the requests below may have
     low_balance_words: tuple[str, ...] = ()  # in a refusal, in lower case
     status_batch = 1  # references that one call can ask about
+    has_price_list = False  # where it is, the two methods about it are filled in
 
     # What a provider's module translates
 
@@ -99,6 +107,17 @@ class ProviderAdapter:
 
     def read_balance(self, text: str) -> Decimal:
         """Return our money at the provider, or raise ``ProviderFailure``."""
+        raise NotImplementedError
+
+    def price_list_request(self, creds: dict[str, Any]) -> ProviderRequest:
+        raise NotImplementedError
+
+    def read_price_list(self, text: str) -> list[dict[str, Any] | None]:
+        """Return the rows of a price list, or raise ``ProviderFailure``; None for no row at all.
+
+        Each has ``provider_package_id`` as routings have it, ``name``, ``cost`` as it came, and
+        ``extra``: ``description``, ``minimum``, ``maximum``, ``unavailable`` where they are told.
+        """
         raise NotImplementedError
 
     def read_error(self, text: str) -> dict[str, Any] | None:
@@ -171,6 +190,26 @@ class ProviderAdapter:
         outcome = "no_answer" if balance is None else "answered"
         return {**answer, "balance": balance, "outcome": outcome}
 
+    def fetch_price_list(self, creds: dict[str, Any]) -> dict[str, Any]:
+        """Ask what the provider sells at which cost; return what is known of it then.
+
+        ``listings``, ``unread`` and ``skipped`` are told as by ``listing_rows``.
+        """
+        if not self.has_price_list:
+            return nothing_asked(NO_PRICE_LIST)
+        rows, common = self._exchange(
+            creds,
+            lambda: self.price_list_request(creds),
+            lambda text: listing_rows(self.read_price_list(text), self.package_parameters),
+            most=LIST_MAXIMUM_BYTES,
+        )
+        answer = self._told(creds, common, {"answer": ""} if rows else {})
+        del answer["retryable"]
+        if not (rows and rows["listings"]):
+            reason = answer["reason"] or EMPTY_LIST
+            return answer | listing_rows([]) | {"outcome": "no_answer", "reason": reason}
+        return answer | masked(rows, self.secrets(creds)) | {"outcome": "answered"}
+
     # What they are made of
 
     def mapped(self, payload: dict[str, Any]) -> dict[str, str]:
@@ -202,6 +241,7 @@ class ProviderAdapter:
         read: Callable[[str], Reading],
         *,
         order: bool = False,
+        most: int = ANSWER_MAXIMUM_BYTES,
     ) -> tuple[Reading | None, dict[str, Any]]:
         """Return (what an answer was read as, None without one; what is known of the call)."""
         text, found = "", None
@@ -211,7 +251,7 @@ class ProviderAdapter:
         try:
             request = make()
             known["request"] = request.masked(self.secrets(creds))
-            text = call(creds, request, paths=self.allowed_paths, order=order)
+            text = call(creds, request, paths=self.allowed_paths, order=order, most=most)
             found = read(text)
         except ProviderFailure as failure:
             known |= self._failed(failure)

@@ -4,7 +4,7 @@ Address: each dealer's own sub-domain. Authentication: ``kod`` and ``sifre`` in 
 GET, so that a whole address is a secret; besides, a fixed IP address per dealer.
 
 Quirks:
-- ``oyun`` is ``oyun_bilgi_id`` of the price list, not its ``id``;
+- ``oyun`` is ``oyun_bilgi_id`` of the price list, not its ``id``; all of a list's values are texts;
 - an empty body means unknown dealer, API switched off or wrong IP address: nothing is said;
 - ``3|text`` to ``pin_ekle`` is a refused order, to ``pin_kontrol`` a failed question;
 - a finished top-up has no PIN: ``" "`` and ``" - "`` are none;
@@ -12,6 +12,7 @@ Quirks:
 - what a repeated ``referans`` does is not documented: it is never repeated.
 """
 
+import json
 import logging
 import re
 from collections.abc import Sequence
@@ -32,8 +33,9 @@ class Adapter(ProviderAdapter):
     credential_names = ("kod", "sifre")
     default_mapping = {"oyuncu_bilgi": "user_identifier", "musteri_tel": "extra_field"}
     package_id_example = "187:660"
-    allowed_paths = r"servis/(pin_ekle|pin_kontrol|bakiye_kontrol)\.php"
+    allowed_paths = r"servis/(pin_ekle|pin_kontrol|bakiye_kontrol|pin_listesi)\.php"
     low_balance_words = ("bakiye",)
+    has_price_list = True
 
     def package_parameters(self, provider_package_id: str) -> dict[str, str]:
         """Return ``oyun`` and ``kupur`` of ``oyun_bilgi_id:kupur``."""
@@ -110,8 +112,35 @@ class Adapter(ProviderAdapter):
             raise _unknown(parts, text)
         return balance
 
+    def price_list_request(self, creds: dict[str, Any]) -> ProviderRequest:
+        return ProviderRequest("servis/pin_listesi.php", self._login(creds))
+
+    def read_price_list(self, text: str) -> list[dict[str, Any] | None]:
+        """``success`` with ``result``, else ``error`` says why; a row's ``id`` is of no use."""
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise ProviderFailure(gettext_noop("unknown answer"), body=text)
+        rows = answer.get("result")
+        if answer.get("success") is not True or not isinstance(rows, list):
+            words = _plain(str(answer.get("error") or "")) or gettext_noop("unknown answer")
+            raise ProviderFailure(words, body=text, transport=False)
+        return [_listing(row) if isinstance(row, dict) else None for row in rows]
+
     def _login(self, creds: dict[str, Any]) -> dict[str, str]:
         return {"kod": creds["kod"], "sifre": creds["sifre"]}
+
+
+def _listing(row: dict[str, Any]) -> dict[str, Any]:
+    name = " ".join(str(row[key]) for key in ("oyun_adi", "adi") if row.get(key))
+    return {
+        "provider_package_id": f"{row.get('oyun_bilgi_id')}:{row.get('kupur')}",
+        "name": name,
+        "cost": row.get("fiyat"),
+        "extra": {"description": row.get("aciklama")},
+    }
 
 
 def _unknown(parts: list[str], text: str) -> ProviderFailure:

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from orders.simulator.scenarios import OUTAGES, PRODUCT, SCENARIOS, Scenario
+from orders.simulator.scenarios import BY_PACKAGE, OUTAGES, PRODUCT, SCENARIOS, Scenario
 
 HTML = "<!DOCTYPE html><html><body>Bakım</body></html>"
 WORDS = {
@@ -141,16 +141,16 @@ class Znet(Protocol):
     def prices(self, path, query):
         result = [
             {
-                "id": str(number),
-                "adi": f"Paket {scenario.package}",
-                "aciklama": name,
+                "id": str(number),  # not what is ordered by
+                "adi": f"Paket {package}",
+                "aciklama": BY_PACKAGE.get(package, ""),
                 "oyun_id": "9",
-                "oyun_adi": "Oyun",
-                "fiyat": f"{scenario.cost:.2f}",
-                "kupur": scenario.package,
+                "oyun_adi": "İnci Oyunu",
+                "fiyat": f"{cost:.2f}",
+                "kupur": package,
                 "oyun_bilgi_id": PRODUCT,
             }
-            for number, (name, scenario) in enumerate(SCENARIOS.items(), 1)
+            for number, (package, cost) in enumerate(self.store.prices().items(), 1)
         ]
         return Reply(json.dumps({"success": True, "result": result, "error": None}))
 
@@ -181,8 +181,8 @@ class Barakat(Protocol):
         return SCENARIOS[scenario].package
 
     def call(self, path):
-        calls = {"check": self.status, "profile": self.balance}
-        match = re.fullmatch(r"/client/api/(newOrder/[0-9]+/params|check|profile)", path)
+        calls = {"check": self.status, "profile": self.balance, "products": self.prices}
+        match = re.fullmatch(r"/client/api/(newOrder/[0-9]+/params|check|profile|products)", path)
         if match is None:
             return None
         name = match[1].split("/")[0]
@@ -226,6 +226,21 @@ class Barakat(Protocol):
     def balance(self, path, query):
         balance = f"{self.store.counts()['balance']:.2f}"
         return Reply(json.dumps({"balance": balance, "email": "shop@example.com"}))
+
+    def prices(self, path, query):
+        result = [
+            {
+                "id": int(package),
+                "name": f"Paket {package}",
+                "category_name": "İnci Oyunu",
+                "price": f"{cost:.2f}",
+                "params": ["playerId"],
+                "available": True,
+                "qty_values": None,
+            }
+            for package, cost in self.store.prices().items()
+        ]
+        return Reply(json.dumps(result))
 
 
 def _ok(data, encoding="utf-8"):

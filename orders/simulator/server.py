@@ -104,7 +104,7 @@ class Simulator:
         return protocol.answer(parts.path, query, headers)
 
     def control(self, method, path, query):
-        """Answer whoever runs the simulator: what was counted, and the switch."""
+        """Answer whoever runs the simulator: what was counted, the switch, and the prices."""
         name = query.get("scenario", "")
         if path == "/simulator/counts" and method == "GET":
             referans = query.get("referans")
@@ -113,6 +113,10 @@ class Simulator:
         if path == "/simulator/switch" and method == "POST" and name in ("", *SCENARIOS):
             self.store.switch(name)
             return Reply(name)
+        if path == "/simulator/prices" and method == "POST" and query.get("package"):
+            cost = query.get("cost")
+            self.store.set_price(query["package"], float(cost) if cost else None)
+            return Reply(cost or "")
         return Reply("unknown", 404)
 
     def serve_forever(self):

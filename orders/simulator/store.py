@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS purchases (
 CREATE INDEX IF NOT EXISTS purchases_referans ON purchases (referans);
 CREATE TABLE IF NOT EXISTS sendings (referans TEXT NOT NULL, player TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS prices (package TEXT PRIMARY KEY, cost REAL);
 CREATE TABLE IF NOT EXISTS switch (scenario TEXT NOT NULL);
 """
 OPENING_BALANCE = 100_000.0
@@ -95,13 +96,23 @@ class Store:
         """Return the name of the scenario for a package, None for an unknown package."""
         return self.switched() or BY_PACKAGE.get(package)
 
+    def set_price(self, package, cost):
+        """Have a package cost something else from now on; None takes it from the price list."""
+        self._rows("INSERT OR REPLACE INTO prices VALUES (?, ?)", package, cost)
+
+    def prices(self):
+        """Return the cost of each package on the price list."""
+        usual = {scenario.package: scenario.cost for scenario in SCENARIOS.values()}
+        costs = usual | dict(self._rows("SELECT package, cost FROM prices"))
+        return {package: cost for package, cost in costs.items() if cost is not None}
+
     def receive(self, referans, player):
         """Note that an order came in."""
         self._rows("INSERT INTO sendings VALUES (?, ?)", referans, player)
 
     def buy(self, referans, package, player, name):
         """Take an order and its cost; return (cost, balance)."""
-        cost = SCENARIOS[name].cost
+        cost = self.prices().get(package, SCENARIOS[name].cost)
         self._rows(
             "INSERT INTO purchases (referans, package, player, scenario, cost, bought_at) "
             "VALUES (?, ?, ?, ?, ?, ?)",

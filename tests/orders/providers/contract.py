@@ -3,12 +3,14 @@
 import logging
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 from urllib.parse import unquote_plus
 
 import pytest
 from django.db import transaction
 
+from orders.simulator import PROTOCOLS, SCENARIOS, Store
 from orders.transport import ANSWER_MAXIMUM_BYTES, CallInTransaction
 from tests.orders.factories import NOWHERE
 
@@ -23,6 +25,7 @@ STATUS_KEYS = {
     "milliseconds",
 }  # fmt: skip
 BALANCE_KEYS = STATUS_KEYS - {"status", "pinCode"} | {"balance"}
+LIST_KEYS = BALANCE_KEYS - {"balance"} | {"listings", "unread", "skipped"}
 HTML = (200, "<!DOCTYPE html><html></html>", {})
 # Answers that can't have come from a provider's API; whether it was reached is not known.
 UNUSABLE = {
@@ -73,8 +76,18 @@ class Bench:
         self.canned.reply = reply
         return self.adapter.fetch_balance(self.creds | creds)
 
+    def prices(self, reply=(200, "", {}), **creds):
+        self.canned.reply = reply
+        return self.adapter.fetch_price_list(self.creds | creds)
+
     def all(self, reply=(200, "", {}), **creds):
-        return [call(reply, **creds) for call in (self.order, self.status, self.balance)]
+        calls = (self.order, self.status, self.balance, self.prices)
+        return [call(reply, **creds) for call in calls]
+
+    @property
+    def calls(self):
+        """How many of ``all`` ask the provider."""
+        return 3 + self.adapter.has_price_list
 
 
 def rule(function):
@@ -95,7 +108,8 @@ def our_reference_travels_and_comes_back(bench):
 @rule
 def answers_are_plain_and_have_all_keys(bench):
     for reply in UNUSABLE.values():
-        order, status, balance = bench.all(reply)
+        order, status, balance, prices = bench.all(reply)
+        assert (type(prices), set(prices)) == (dict, LIST_KEYS)
         assert (type(order), set(order)) == (dict, ORDER_KEYS)
         assert (type(status), set(status)) == (dict, STATUS_KEYS)
         assert (type(balance), set(balance)) == (dict, BALANCE_KEYS)
@@ -113,7 +127,7 @@ def an_unusable_answer_to_an_order_is_unknown(bench):
 @rule
 def an_unusable_answer_to_a_question_says_nothing(bench):
     for name, reply in UNUSABLE.items():
-        _order, status, balance = bench.all(reply)
+        _order, status, balance, _prices = bench.all(reply)
         got = [status[key] for key in ("outcome", "status", "pinCode", "transport")]
         assert got == ["no_answer", "", "", True], name
         assert (balance["outcome"], balance["balance"], balance["transport"]) == (
@@ -128,12 +142,13 @@ def each_call_asks_once(bench):
     for reply in UNUSABLE.values():
         before = len(bench.canned.seen)
         bench.all(reply)
-        assert len(bench.canned.seen) - before == 3
+        assert len(bench.canned.seen) - before == bench.calls
 
 
 @rule
 def a_call_inside_a_transaction_raises(bench):
-    for call in (bench.order, bench.status, bench.balance):
+    asking = [bench.prices] if bench.adapter.has_price_list else []
+    for call in (bench.order, bench.status, bench.balance, *asking):
         with pytest.raises(CallInTransaction), transaction.atomic():
             call()
     assert bench.canned.seen == []
@@ -151,7 +166,7 @@ def a_server_that_turns_the_request_away_has_refused(bench):
 def too_many_requests_may_be_sent_again_later(bench):
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=121), usegmt=True)
     for after, expected in [("120", 120), (date, 120), ("²", None), ("-5", None), ("soon", None)]:
-        order, status, _balance = bench.all((429, "slow down", {"Retry-After": after}))
+        order, status, *_others = bench.all((429, "slow down", {"Retry-After": after}))
         assert (order["outcome"], order["retryable"], order["transport"]) == (
             "refused",
             True,
@@ -173,7 +188,7 @@ def a_server_that_is_not_reached_may_be_tried_again(bench):
 @rule
 def an_answer_that_comes_too_late_is_unknown(bench):
     bench.canned.seconds, bench.settings.PROVIDER_READ_SECONDS = 0.3, 0.1
-    order, status, _balance = bench.all()
+    order, status, *_others = bench.all()
     assert (order["outcome"], order["transport"]) == ("unknown", True)
     assert (status["outcome"], status["transport"]) == ("no_answer", True)
 
@@ -183,7 +198,7 @@ def only_allowed_addresses_are_called(bench):
     answers = bench.all(allowed_hosts=["other.example"])
     bench.settings.PROVIDER_PRIVATE_ADDRESSES = False
     answers += bench.all()
-    assert {answer["outcome"] for answer in answers} == {"refused", "no_answer"}
+    assert {answer["outcome"] for answer in answers} <= {"refused", "no_answer", "not_offered"}
     assert bench.canned.seen == []
 
 
@@ -192,7 +207,7 @@ def only_its_own_paths_are_called(bench):
     for path in ("", "admin", "../admin", "x/../../admin", "servis/x.php", "client/api/x"):
         assert not re.fullmatch(bench.adapter.allowed_paths, path), path
     bench.all()
-    assert len(bench.canned.seen) == 3
+    assert len(bench.canned.seen) == bench.calls
 
 
 @rule
@@ -204,7 +219,8 @@ def no_secret_is_in_an_answer_or_a_log(bench):
     answers = [answer for reply in replies for answer in bench.all(reply)]
     answers += bench.all(base_url=NOWHERE)
     assert SECRET not in repr(answers) + bench.caplog.text
-    assert all("GET " in answer["request"] for answer in answers)
+    asked = [answer for answer in answers if answer["outcome"] != "not_offered"]
+    assert all("GET " in answer["request"] for answer in asked)
 
 
 @rule
@@ -244,3 +260,34 @@ def a_package_number_of_another_shape_is_refused(bench):
     for text in ("", "no such package!", "1/../2", "1?x=1", "1&x=1", "²"):
         with pytest.raises(ValueError):
             bench.adapter.package_parameters(text)
+
+
+@rule
+def an_unusable_price_list_says_nothing(bench):
+    for name, reply in UNUSABLE.items():
+        answer = bench.prices(reply)
+        assert answer["outcome"] in ("no_answer", "not_offered"), name
+        assert (answer["listings"], answer["unread"], answer["skipped"]) == ([], [], 0), name
+        assert answer["reason"], name
+
+
+@rule
+def a_price_list_has_the_numbers_that_are_ordered_by(bench):
+    if not bench.adapter.has_price_list:
+        return
+    names = set(bench.adapter.credential_names)
+    protocol = next(one for one in PROTOCOLS.values() if set(one.credentials) == names)
+    bench.canned.reply = (200, protocol(Store(":memory:")).prices("", {}).text, {})
+    found = bench.adapter.fetch_price_list(bench.creds)
+    assert (found["outcome"], found["skipped"], found["answer"]) == ("answered", 0, "")
+    ordered = {protocol.package_id(name) for name in SCENARIOS}
+    assert {row["provider_package_id"] for row in found["listings"]} == ordered
+    assert {row["cost"] for row in found["listings"]} == {Decimal("10.12")}
+
+
+@rule
+def a_provider_without_a_price_list_says_so(bench):
+    without = type("Without", (type(bench.adapter),), {"has_price_list": False})()
+    answer = without.fetch_price_list(bench.creds)
+    assert (answer["outcome"], answer["listings"], bench.canned.seen) == ("not_offered", [], [])
+    assert answer["reason"]

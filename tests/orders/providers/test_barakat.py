@@ -263,3 +263,50 @@ def test_a_code_of_letters_is_a_pin(status):
     assert (answer["pinCode"], answer["reason"]) == ("qwertasdfg", "")
     answer = status({"status": "done", "replay_api": ["QWERT-ASDFG", "Thank you", "done"]})
     assert (answer["pinCode"], answer["reason"]) == ("QWERT-ASDFG", "Thank you done")
+
+
+PRODUCT = {
+    "id": 365,
+    "name": "660",
+    "price": 1.05,
+    "category_name": "Game",
+    "available": False,
+    "qty_values": {"min": "5", "max": 100},
+    "params": ["playerId"],
+}
+
+
+@pytest.fixture
+def listed(canned, creds):
+    """Return a function that gives what is read of the products in an answer."""
+
+    def make(body):
+        canned.reply = (200, json.dumps(body), {})
+        return barakat.fetch_price_list(creds)
+
+    return make
+
+
+@pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"status": "OK", "data": rows}])
+def test_products_are_read_with_what_limits_them(listed, wrap, canned):
+    answer = listed(wrap([PRODUCT, "rubbish"]))
+    assert answer["listings"] == [
+        {
+            "provider_package_id": "365",
+            "name": "Game 660",
+            "cost": Decimal("1.05"),
+            "extra": {"minimum": "5", "maximum": "100", "unavailable": "yes"},
+        }
+    ]
+    assert (answer["skipped"], urlsplit(canned.seen[-1]).path) == (1, "/client/api/products")
+
+
+@pytest.mark.parametrize("quantities", [None, ["60", "325"], "", 7])
+def test_other_shapes_of_quantities_are_passed_over(listed, quantities):
+    [row] = listed([PRODUCT | {"available": True, "qty_values": quantities}])["listings"]
+    assert row["extra"] == {}
+
+
+def test_products_that_are_refused_say_why(listed):
+    answer = listed({"status": "ERROR", "code": 123, "message": "IP not allowed"})
+    assert (answer["outcome"], answer["reason"]) == ("no_answer", "123 IP not allowed")

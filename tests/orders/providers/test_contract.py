@@ -128,7 +128,35 @@ class SecretDescribed(znet.Adapter):
         return str(self.order_request(creds, package, payload).parameters)
 
 
+class RubbishListed(znet.Adapter):
+    def read_price_list(self, text):
+        row = {"provider_package_id": "1:2", "name": text or "-", "cost": "1", "extra": {}}
+        return [row]
+
+
+class OrderedById(znet.Adapter):
+    def read_price_list(self, text):
+        rows = json.loads(text)["result"]
+        return [
+            {
+                "provider_package_id": f"{row['id']}:{row['kupur']}",
+                "name": row["adi"],
+                "cost": row["fiyat"],
+                "extra": {},
+            }
+            for row in rows
+        ]
+
+
+class ListedAnyway(znet.Adapter):
+    def fetch_price_list(self, creds):
+        return super().fetch_price_list(creds) | {"outcome": "answered"}
+
+
 BROKEN = [
+    (RubbishListed, "an_unusable_price_list_says_nothing"),
+    (OrderedById, "a_price_list_has_the_numbers_that_are_ordered_by"),
+    (ListedAnyway, "a_provider_without_a_price_list_says_so"),
     (OwnReference, "our_reference_travels_and_comes_back"),
     (KeyLeftOut, "answers_are_plain_and_have_all_keys"),
     (RubbishRefused, "an_unusable_answer_to_an_order_is_unknown"),

@@ -1,9 +1,10 @@
+import json
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from orders import providers
+from orders import price_rows, providers
 
 pytestmark = pytest.mark.django_db
 znet = providers.get_adapter("znet")
@@ -144,3 +145,108 @@ def test_a_pin_that_came_before_its_state_is_masked_too(status, state):
 
 def test_turkish_letters_in_the_old_encoding_are_read(place, canned, creds):
     assert place("3|Bulunamadı".encode("cp1254"))["reason"] == "Bulunamadı"
+
+
+ROW = {
+    "id": "9001",
+    "adi": "660 UC",
+    "aciklama": "Otomatik",
+    "oyun_id": "9",
+    "oyun_adi": "İnci Oyunu",
+    "fiyat": "10.12",
+    "kupur": "660",
+    "oyun_bilgi_id": "187",
+}
+LISTED = {
+    "provider_package_id": "187:660",
+    "name": "İnci Oyunu 660 UC",
+    "cost": Decimal("10.12"),
+    "extra": {"description": "Otomatik"},
+}
+
+
+@pytest.fixture
+def listed(canned, creds):
+    """Return a function that gives what is read of a price list with these rows."""
+
+    def make(*rows, **more):
+        answer = {"success": True, "result": rows, "error": None} | more
+        canned.reply = (200, json.dumps(answer), {})
+        return znet.fetch_price_list(creds)
+
+    return make
+
+
+def test_the_price_list_is_asked_for_with_the_credentials_alone(listed, canned):
+    listed(ROW)
+    assert asked(canned) == ("/servis/pin_listesi.php", {"kod": "dealer", "sifre": "pass word"})
+
+
+def test_a_row_is_ordered_by_oyun_bilgi_id_and_kupur_and_not_by_its_id(listed):
+    answer = listed(ROW)
+    assert (answer["listings"], answer["unread"], answer["skipped"]) == ([LISTED], [], 0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "unread"),
+    [
+        ("no row", []),
+        (None, []),
+        ({}, []),
+        (ROW | {"oyun_bilgi_id": None}, []),
+        (ROW | {"oyun_bilgi_id": "18x"}, []),
+        (ROW | {"kupur": "7" * 200}, []),
+        (ROW | {"kupur": "661", "fiyat": ""}, ["187:661"]),
+        (ROW | {"kupur": "661", "fiyat": "0.00"}, ["187:661"]),
+        (ROW | {"kupur": "661", "fiyat": "-3"}, ["187:661"]),
+        (ROW | {"kupur": "661", "fiyat": "NaN"}, ["187:661"]),
+        (ROW | {"kupur": "661", "fiyat": "1.234,56"}, ["187:661"]),
+        (ROW | {"kupur": "661", "fiyat": True}, ["187:661"]),
+        (ROW | {"kupur": "661", "fiyat": ["1"]}, ["187:661"]),
+        (ROW | {"kupur": "661", "fiyat": "9" * 40}, ["187:661"]),
+        (ROW | {"kupur": "661", "adi": " ", "oyun_adi": None}, ["187:661"]),
+    ],
+)
+def test_a_wrong_row_is_counted_and_spoils_no_other(listed, wrong, unread):
+    answer = listed(wrong, ROW)
+    assert (answer["outcome"], answer["listings"]) == ("answered", [LISTED])
+    assert (answer["unread"], answer["skipped"]) == (unread, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "cost"), [("10,12", "10.12"), (10.12, "10.12"), (7, "7"), ("0.1234567", "0.123457")]
+)
+def test_a_cost_is_read_as_it_comes_and_never_made_cheaper(listed, text, cost):
+    assert listed(ROW | {"fiyat": text})["listings"][0]["cost"] == Decimal(cost)
+
+
+def test_of_two_rows_with_one_number_the_dearer_counts(listed):
+    answer = listed(ROW | {"fiyat": "9"}, ROW | {"fiyat": "11"}, ROW | {"fiyat": "10"})
+    assert [row["cost"] for row in answer["listings"]] == [Decimal(11)]
+    assert answer["skipped"] == 2
+
+
+def test_a_list_that_is_refused_says_why(listed):
+    answer = listed(success=False, result=None, error="Bayi bulunamadı")
+    assert (answer["outcome"], answer["reason"]) == ("no_answer", "Bayi bulunamadı")
+    assert (answer["transport"], answer["listings"]) == (False, [])
+
+
+def test_a_list_without_a_usable_row_is_none(listed):
+    assert listed()["outcome"] == "no_answer"
+    assert listed({}, {})["reason"] == "no row of the price list can be read"
+
+
+def test_a_list_is_longer_than_other_answers_and_not_endless(listed, monkeypatch):
+    long = [ROW | {"kupur": str(number)} for number in range(2_000)]
+    assert len(listed(*long)["listings"]) == 2_000
+    monkeypatch.setattr(price_rows, "MOST_LISTINGS", 1_999)
+    answer = listed(*long)
+    assert (answer["outcome"], answer["listings"]) == ("no_answer", [])
+    assert answer["reason"] == "the price list is too long"
+
+
+def test_our_password_in_a_list_is_masked(listed):
+    row = ROW | {"adi": "pass word", "aciklama": "pass+word"}
+    [found] = listed(row)["listings"]
+    assert (found["name"], found["extra"]) == ("İnci Oyunu ***", {"description": "***"})
