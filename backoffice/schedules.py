@@ -67,6 +67,12 @@ SCHEDULED_TASKS = {
             _("Send and check open orders"),
         ),
         ScheduledTask(
+            "fetch_price_lists",
+            "orders.tasks.fetch_price_lists",
+            6 * 60,
+            _("Fetch the providers' price lists"),
+        ),
+        ScheduledTask(
             "purge_drafts",
             "backoffice.tasks.purge_drafts",
             24 * 60,

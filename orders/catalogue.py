@@ -5,7 +5,8 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Round
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.clock import database_now
@@ -200,6 +201,10 @@ class PackageRouting(models.Model):
             models.UniqueConstraint(fields=["package", "priority"], name="routing_priority"),
             models.CheckConstraint(condition=Q(priority__gte=1), name="routing_priority_from_one"),
         ]
+        # By it the packages of a price list's row are found.
+        indexes = [
+            models.Index(fields=["integration", "provider_package_id"], name="routing_number")
+        ]
 
     def __str__(self):
         return f"{self.priority}: {self.provider_package_id}"
@@ -240,6 +245,18 @@ class PackageRouting(models.Model):
         )
 
 
+class ProviderCostQuerySet(models.QuerySet):
+    def above_price(self):
+        """Costs above the price of a package that is sold, of integrations that may deliver it."""
+        used = PackageRouting.objects.filter(
+            package=OuterRef("package"), integration=OuterRef("integration"), is_active=True
+        )
+        # SQLite counts in binary fractions, in which 0.1 × 3 is above 0.3.
+        ours = Round(F("cost") * F("integration__exchange_rate"), precision=6)
+        rows = self.filter(Exists(used), package__is_active=True, integration__is_active=True)
+        return rows.alias(ours=ours).filter(ours__gt=F("package__price"))
+
+
 class ProviderCost(models.Model):
     """What a package cost at an integration when that was last heard of, in the provider's money.
 
@@ -252,6 +269,8 @@ class ProviderCost(models.Model):
     )
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=2)
     at = models.DateTimeField(_("time"), db_default=database_now(), editable=False)
+
+    objects = ProviderCostQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("provider's cost")

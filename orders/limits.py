@@ -9,10 +9,10 @@ The rate is kept by the time of the next call ("generic cell rate algorithm"): e
 by its interval, and who finds it too far ahead waits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from django.conf import settings
 from django.db import models
@@ -177,6 +177,25 @@ def remember_cost(package_id: int, integration_id: int, cost: Decimal | None) ->
             integration_id=integration_id,
             defaults={"cost": cost, "at": database_now()},
         )
+
+
+def remember_costs(costs: Mapping[tuple[int, int], Decimal]) -> None:
+    """Keep what many packages cost, by (package, integration), where it is news."""
+    found = ProviderCost.objects.filter(package__in={package for package, _account in costs})
+    known = {(row.package_id, row.integration_id): row.cost for row in found}
+    # Up: the guard must not find a package cheaper than it is.
+    kept = {key: cost.quantize(Decimal("0.01"), ROUND_UP) for key, cost in costs.items()}
+    rows = [
+        ProviderCost(package_id=key[0], integration_id=key[1], cost=cost, at=database_now())
+        for key, cost in sorted(kept.items())
+        if known.get(key) != cost
+    ]
+    ProviderCost.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        update_fields=["cost", "at"],
+        unique_fields=["package", "integration"],
+    )
 
 
 def costs_too_much(package: Package, integration: ProviderIntegration, price: Decimal) -> bool:

@@ -33,6 +33,7 @@ from orders.encryption import EncryptedTextField
 from orders.incidents import OrderIncident
 from orders.journal import OrderEvent
 from orders.limits import IntegrationState
+from orders.price_listings import PriceList, PriceListing
 from orders.states import AT_PROVIDER, OPEN, OrderQuerySet, ReviewReason, Status
 from orders.tokens import TenantToken
 
@@ -46,6 +47,8 @@ __all__ = [
     "OrderIncident",
     "Package",
     "PackageRouting",
+    "PriceList",
+    "PriceListing",
     "Product",
     "ProductOrder",
     "ProviderCost",

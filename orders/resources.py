@@ -12,7 +12,7 @@ from backoffice.imports import (
     TextWidget,
     WholeNumberWidget,
 )
-from orders import intake
+from orders import intake, prices
 from orders.models import Package, PackageRouting, Product, ProductOrder, Tenant
 
 
@@ -55,8 +55,17 @@ class PackageRoutingResource(LockAwareResource):
             "version",
         )
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.packages = set()
+
     def before_save_instance(self, instance, row, **kwargs):
         self.guard(instance.package, row, by=kwargs.get("user"))
+        self.packages.add(instance.package_id)
+
+    def after_import(self, dataset, result, **kwargs):
+        super().after_import(dataset, result, **kwargs)
+        prices.remember_costs_of(self.packages)
 
 
 class ProductOrderResource(OfficeResource):

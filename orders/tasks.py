@@ -3,7 +3,7 @@
 import logging
 
 from backoffice.schedules import recorded
-from orders import dispatch, looks, polling
+from orders import dispatch, looks, polling, prices
 
 logger = logging.getLogger(__name__)
 
@@ -39,3 +39,14 @@ def check_pending_orders_batch():
     if done.sent or done.checked:
         logger.info("Sent %s orders, checked %s", done.sent, done.checked)
     return done.sent + done.checked
+
+
+def fetch_price_list(integration_id):
+    """Fetch the price list of an integration; return what became of it."""
+    return prices.fetch(integration_id).outcome
+
+
+@recorded
+def fetch_price_lists():
+    """Have the price lists of all integrations fetched, a task each; return how many."""
+    return prices.want_all()

@@ -5,15 +5,18 @@ from itertools import count
 
 from django.contrib.auth.models import User
 
+from backoffice.clock import database_now
 from orders import intake, tokens
 from orders.models import (
     Package,
     PackageRouting,
+    PriceListing,
     Product,
     ProductOrder,
     ProviderIntegration,
     Tenant,
 )
+from orders.price_listings import sought
 from orders.simulator import PROTOCOLS
 
 numbers = count(1)
@@ -78,3 +81,21 @@ def due(order, **columns):
 def as_it_is(order):
     """Return an order as it is stored now."""
     return ProductOrder.objects.get(pk=order.pk)
+
+
+def make_listing(integration, number, *, name="Paket", cost=10, **kwargs):
+    """A row of an integration's price list, as it was fetched just now."""
+    values = {
+        "first_seen_at": database_now(),
+        "last_seen_at": database_now(),
+        "extra": {},
+        **kwargs,
+    }
+    return PriceListing.objects.create(
+        integration=integration,
+        provider_package_id=number,
+        name=name,
+        cost=cost,
+        search_text=sought(f"{number} {name}"),
+        **values,
+    )

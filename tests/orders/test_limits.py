@@ -245,3 +245,11 @@ def test_one_order_alone_is_not_asked_about_either_while_its_provider_is_left_al
     assert polling.check_order(order.pk, order.tenant_id) is None
     order.refresh_from_db()
     assert (order.external_status, order.claimed_until) == ("sent", None)
+
+
+def test_costs_are_kept_in_whole_cents_and_never_made_cheaper():
+    account = make_integration()
+    package = make_package(account)
+    for cost in ("10.01", "10.000001"):
+        limits.remember_costs({(package.pk, account.pk): Decimal(cost)})
+    assert ProviderCost.objects.values_list("cost", flat=True).get() == Decimal("10.01")

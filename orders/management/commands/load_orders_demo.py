@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 import orders
 from backoffice.import_files import format_of
-from orders import desk, dispatch, polling
+from orders import desk, dispatch, polling, prices
 from orders.models import AT_PROVIDER, ProductOrder, ProviderIntegration, Status, Tenant
 from orders.resources import (
     PackageResource,
@@ -47,6 +47,8 @@ class Command(BaseCommand):
             accounts = ProviderIntegration.objects.filter(pk__in=[account.pk for account in used])
             accounts.update(base_url=simulator.url)
             live(store)
+            for account in used:
+                prices.fetch(account.pk)
         accounts.update(base_url=office_simulator())
         self.stdout.write(f"Loaded {ProductOrder.objects.count()} orders.")
 
