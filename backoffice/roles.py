@@ -71,7 +71,7 @@ SUPERVISE = (
     | each("reservations", (*READ, "export"), "payment")
     | each("orders", (*WRITE, *FILES), "product", "package", "tenant", "packagerouting")
     | each("orders", WRITE, "providerintegration")
-    | each("orders", READ, "providercost")
+    | each("orders", READ, "providercost", "pricelisting")
     | each("orders", ("view", "add", "change"), "tenanttoken")
     | each("backoffice", (*READ, "export"), "lockevent")
     | each("backoffice", READ, "taskrun")
@@ -80,6 +80,7 @@ SUPERVISE = (
         "backoffice.release_edit_lock",
         "backoffice.take_over_edit_lock",
         "reservations.release_seat",
+        "orders.fetch_pricelisting",
         "orders.release_productorder",
     }
 )

@@ -11,6 +11,7 @@ from backoffice.imports import OfficeImportExportMixin
 from backoffice.persian import code
 from orders import (  # noqa: F401 - some only register, too
     admin_catalogue,
+    admin_prices,
     admin_states,
     admin_tokens,
     claims,
