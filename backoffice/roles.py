@@ -58,6 +58,7 @@ ORDER_DESK = (
         "orders.deliver_productorder",
         "orders.refund_productorder",
         "orders.reveal_pin_productorder",
+        "orders.stop_providerintegration",
     }
 )
 MANAGE_STOCK = each("inventory", (*WRITE, *FILES), *DOCUMENTS, *LINES, *MASTER_DATA) | each(

@@ -159,6 +159,10 @@ class IntegrationStateAdmin(ReadOnlyAdmin):
     @admin.display(description=_("calls"), ordering="open_until")
     def breaker(self, state):
         limit = _limit(state)
+        if limit.is_stopped:
+            told = {"name": state.stopped_by_name, "time": localize(localtime(state.stopped_at))}
+            text = _t("stopped by %(name)s at %(time)s") % told
+            return format_html('<strong class="order-mark">{}</strong>', text)
         if limit.is_open:
             until = localize(localtime(state.open_until))
             told = _t("left alone until %(time)s") % {"time": until}

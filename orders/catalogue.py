@@ -103,6 +103,7 @@ class ProviderIntegration(EditableModel):
         verbose_name = _("integration")
         verbose_name_plural = _("integrations")
         ordering = ["code"]
+        permissions = [("stop_providerintegration", _("Can stop and resume calls to providers"))]
         indexes = [*EditableModel.Meta.indexes]
         constraints = [
             models.CheckConstraint(

@@ -41,6 +41,8 @@ What = OrderEvent.What
 RUN_SECONDS = 20  # nothing is called after that; a call lasts 50 at most, a task of the cluster 90
 ROOM_SECONDS = 1  # until it is looked again for room at a provider that had none
 LEFT_ALONE = gettext_noop("the provider fails and is left alone for a while")
+STOPPED = gettext_noop("calls to the provider were stopped by staff")
+WAITS_FOR_PROVIDER = (LEFT_ALONE, STOPPED)
 # Of a sending that was begun and came back before its call: the provider had just failed another.
 NOT_CALLED = {
     "outcome": State.REFUSED,
@@ -265,17 +267,24 @@ def _pending(order):
 
 def _leave_pending(order, choice):
     """Write what stands against sending an order now, and when to look again; or that it failed."""
-    if choice.open_until:
-        changed = _pending(order).update(
-            next_check_at=choice.open_until, provider_message=LEFT_ALONE, review_reason=""
-        )
-        if changed == 1:
-            journal.record(order.pk, What.WAITING, status=Status.PENDING, text=LEFT_ALONE)
-            wake_in((choice.open_until - order.now).total_seconds())
+    if choice.left_alone:
+        _put_off(order, choice)
     elif choice.hopeless:
         _fail(_pending(order), order.pk, ReviewReason.REFUSED)
     else:
         _keep_back(_pending(order), order.pk, choice.reason)
+
+
+def _put_off(order, choice):
+    """Leave an order pending until its provider is called again, as nobody knows when that is."""
+    later = order.now + timedelta(seconds=settings.ORDER_SLOW_CHECK_SECONDS)
+    until, text = choice.open_until or later, LEFT_ALONE if choice.open_until else STOPPED
+    changed = _pending(order).update(next_check_at=until, provider_message=text, review_reason="")
+    if changed == 1:
+        journal.record(order.pk, What.WAITING, status=Status.PENDING, text=text)
+        wake_in((until - order.now).total_seconds())
+    if not limits.are_left_alone(choice.left_alone):
+        transaction.set_rollback(True)  # whoever let calls go again did not find it waiting
 
 
 def _keep_back(rows, order_id, reason):
@@ -321,6 +330,7 @@ def settle(sending, answer):
             "cost": answer["cost"],
             "balance": answer["balance"],
             "answered_at": database_now(),
+            "milliseconds": answer["milliseconds"] if answer["transport"] is False else None,
         }
         attempt = OrderAttempt.objects.filter(pk=sending.attempt_id)
         settled = attempt.filter(state__in=OrderAttempt.UNSETTLED).update(

@@ -7,6 +7,8 @@ The breaker opens after some calls in a row without a usable answer. While it is
 is left alone; then one call is tried, whose answer closes it and whose failure opens it for longer.
 The rate is kept by the time of the next call ("generic cell rate algorithm"): each call moves it on
 by its interval, and who finds it too far ahead waits.
+
+A person may stop the calls as well (``orders/stopping.py``); only a person lets these go again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,12 +17,14 @@ from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from backoffice.clock import database_now
+from orders import integration_events
 from orders.catalogue import Package, ProviderCost, ProviderIntegration
+from orders.integration_events import IntegrationEvent
 
 
 class IntegrationState(models.Model):
@@ -41,11 +45,27 @@ class IntegrationState(models.Model):
     balance = models.DecimalField(_("balance"), max_digits=16, decimal_places=2, null=True)
     balance_at = models.DateTimeField(_("balance read at"), null=True)
 
+    # By a person, until a person lets calls go again
+    stopped_at = models.DateTimeField(_("stopped at"), null=True)
+    stopped_by_name = models.CharField(_("stopped by"), max_length=150, blank=True)
+    stop_reason = models.CharField(
+        _("reason"), max_length=integration_events.REASON_LENGTH, blank=True
+    )
+    # How often people did that: a page that saw another number is out of date.
+    switched = models.PositiveIntegerField(default=0)
+
     class Meta:
         verbose_name = _("state of an integration")
         verbose_name_plural = _("states of integrations")
         ordering = ["integration__code"]
         default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(stopped_at__isnull=True, stopped_by_name="", stop_reason="")
+                | Q(stopped_at__isnull=False, stop_reason__gt=""),
+                name="integration_stop_is_whole",
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.integration)
@@ -53,6 +73,9 @@ class IntegrationState(models.Model):
 
 PROBE_SECONDS = 60.0  # longer than any call: whose probe was killed is not waited for
 BURST_SECONDS = 0.25
+# What the breaker's columns are while calls go, and those of a stop by hand
+AS_USUAL = {"failures": 0, "opened_times": 0, "open_until": None, "probe_until": None}
+NOT_STOPPED = {"stopped_at": None, "stopped_by_name": "", "stop_reason": ""}
 URGENT_SECONDS = 3.0  # a sending may go so far ahead of what the checks have used up
 
 
@@ -65,12 +88,19 @@ class Limit:
     now: datetime
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether a person stopped the calls."""
+        return self.state.stopped_at is not None
+
+    @property
     def is_open(self) -> bool:
-        return self.state.open_until is not None and self.state.open_until > self.now
+        """Whether it is left alone: stopped, or as its calls failed."""
+        until = self.state.open_until
+        return self.is_stopped or (until is not None and until > self.now)
 
     @property
     def is_half_open(self) -> bool:
-        return self.state.open_until is not None and self.state.open_until <= self.now
+        return self.state.open_until is not None and not self.is_open
 
     @property
     def is_paced(self) -> bool:
@@ -115,6 +145,7 @@ def _take_probe(limit: Limit) -> int:
     now = database_now()
     free = Q(probe_until__isnull=True) | Q(probe_until__lte=now)
     rows = IntegrationState.objects.filter(free, pk=limit.state.pk, open_until__lte=now)
+    rows = rows.filter(stopped_at__isnull=True)
     return rows.update(probe_until=now + timedelta(seconds=PROBE_SECONDS))
 
 
@@ -128,7 +159,7 @@ def _take_calls(limit: Limit, wanted: int, ahead: float) -> int:
     unchanged = Q(next_call_at=limit.state.next_call_at)
     if limit.state.next_call_at is None:
         unchanged = Q(next_call_at__isnull=True)
-    rows = IntegrationState.objects.filter(unchanged, pk=limit.state.pk)
+    rows = IntegrationState.objects.filter(unchanged, pk=limit.state.pk, stopped_at__isnull=True)
     # Zero where somebody else was faster: the next round reads again.
     return count * rows.update(next_call_at=begins + timedelta(seconds=count * interval))
 
@@ -136,13 +167,15 @@ def _take_calls(limit: Limit, wanted: int, ahead: float) -> int:
 def heard(integration_id: int, *, answered: bool, failures: int = 1) -> None:
     """Note how calls to an integration went: one ``answered``, or so many failed."""
     rows = IntegrationState.objects.filter(pk=integration_id)
-    if answered:
-        rows.filter(Q(failures__gt=0) | Q(open_until__isnull=False)).update(
-            failures=0, opened_times=0, open_until=None, probe_until=None
-        )
-    else:
-        rows.update(failures=F("failures") + failures)
-        _open(rows)
+    if not answered:
+        with transaction.atomic():
+            rows.update(failures=F("failures") + failures)
+            _open(rows)
+    elif rows.filter(Q(failures__gt=0) | Q(open_until__isnull=False)).exists():
+        with transaction.atomic():
+            if rows.filter(open_until__isnull=False).update(**AS_USUAL):
+                integration_events.record(integration_id, IntegrationEvent.What.ANSWERED)
+            rows.filter(failures__gt=0).update(**AS_USUAL)
 
 
 def _open(rows: "models.QuerySet[IntegrationState]") -> None:
@@ -155,11 +188,21 @@ def _open(rows: "models.QuerySet[IntegrationState]") -> None:
         return
     pauses = settings.PROVIDER_BREAKER_SECONDS
     pause = pauses[min(state.opened_times, len(pauses) - 1)]
-    failed.filter(opened_times=state.opened_times).update(
+    opened = failed.filter(opened_times=state.opened_times).update(
         open_until=now + timedelta(seconds=pause),
         opened_times=F("opened_times") + 1,
         probe_until=None,
     )
+    if opened and state.opened_times == 0:
+        integration_events.record(state.pk, IntegrationEvent.What.FAILED)
+
+
+def are_left_alone(integration_ids: Iterable[int]) -> bool:
+    """Return whether all of these are left alone still, and stay so until the transaction ends."""
+    keys = set(integration_ids)
+    shut = Q(stopped_at__isnull=False) | Q(open_until__gt=database_now())
+    rows = IntegrationState.objects.filter(shut, pk__in=keys).order_by("pk")
+    return len(rows.select_for_update(of=("self",)).values_list("pk")) == len(keys)
 
 
 def remember_balance(integration_id: int, balance: Decimal | None) -> None:

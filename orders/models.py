@@ -31,6 +31,7 @@ from orders.catalogue import (
 from orders.decisions import OrderDecision
 from orders.encryption import EncryptedTextField
 from orders.incidents import OrderIncident
+from orders.integration_events import IntegrationEvent
 from orders.journal import OrderEvent
 from orders.limits import IntegrationState
 from orders.price_listings import PriceList, PriceListing
@@ -40,6 +41,7 @@ from orders.tokens import TenantToken
 __all__ = [
     "AT_PROVIDER",
     "CheckLoop",
+    "IntegrationEvent",
     "IntegrationState",
     "OrderAttempt",
     "OrderDecision",
@@ -296,6 +298,8 @@ class OrderAttempt(models.Model):
     balance = models.DecimalField(_("balance"), max_digits=16, decimal_places=2, null=True)
     started_at = models.DateTimeField(_("started"), db_default=database_now())
     answered_at = models.DateTimeField(_("answered"), null=True)
+    # Until the provider's answer; none where it gave none that could be used
+    milliseconds = models.PositiveIntegerField(_("milliseconds to the answer"), null=True)
 
     # Beside its order: when the provider is asked about it, and what it delivered
     next_look_at = models.DateTimeField(_("next look"), null=True, editable=False)
@@ -318,7 +322,9 @@ class OrderAttempt(models.Model):
                 fields=["next_look_at"],
                 name="attempt_to_look_at",
                 condition=Q(next_look_at__isnull=False),
-            )
+            ),
+            # By it the figures of a provider are read.
+            models.Index(fields=["integration", "started_at"], name="attempt_of_integration"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["provider", "referans"], name="attempt_referans"),

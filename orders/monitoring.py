@@ -127,7 +127,7 @@ def of_orders() -> list[Metric]:
         _by("order_incidents_open", "Incidents that nobody has closed, by kind.", "kind", opened),
         Metric(
             "provider_left_alone",
-            "Whether a provider fails and is not called.",
+            "Whether a provider is not called: it fails, or staff stopped the calls.",
             _all(limits, _is_open),
         ),
         Metric("provider_balance", "Our money at a provider, in its own.", _all(limits, _balance)),

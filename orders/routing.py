@@ -45,7 +45,8 @@ class Choice:
     """The way that an order may go now, or else what stands against it."""
 
     prepared: Prepared | None = None
-    open_until: datetime | None = None  # its provider fails, and is left alone until then
+    left_alone: tuple[int, ...] = ()  # the integrations that it waits for
+    open_until: datetime | None = None  # one of them fails, and is left alone until then
     reason: str = ""  # why it takes a person
     hopeless: bool = False  # every provider has refused it
 
@@ -58,11 +59,11 @@ def choose(order: ProductOrder, room: Callable[[int], int]) -> Choice:
     """
     routings, hopeless = routings_left(order)
     known = limits.read([routing.integration_id for routing in routings])
-    reasons, open_until = [], []
+    reasons, left_alone = [], []
     for routing in routings:
         limit = known[routing.integration_id]
         if limit.is_open:
-            open_until.append(limit.state.open_until)
+            left_alone.append(limit)
             continue
         reason = _money(order, routing, limit)
         prepared = None if reason else _describe(order, routing)
@@ -72,11 +73,18 @@ def choose(order: ProductOrder, room: Callable[[int], int]) -> Choice:
             return Choice(prepared)
         else:
             raise NoRoom(order)
-    if open_until:
-        return Choice(open_until=min(filter(None, open_until)))
+    if left_alone:
+        return _wait(left_alone)
     if not reasons and hopeless:
         return Choice(hopeless=True)
     return Choice(reason=reasons[0] if reasons else ReviewReason.NO_ROUTE)
+
+
+def _wait(left_alone: list[limits.Limit]) -> Choice:
+    """Return for which of them an order waits; a person's stop has no end that is known."""
+    ends = [limit.state.open_until for limit in left_alone if not limit.is_stopped]
+    keys = tuple(limit.integration.pk for limit in left_alone)
+    return Choice(left_alone=keys, open_until=min(filter(None, ends), default=None))
 
 
 def _money(order: ProductOrder, routing: PackageRouting, limit: limits.Limit) -> str:

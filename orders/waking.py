@@ -23,7 +23,7 @@ LONGEST_RUN_SECONDS = 120  # of a run that died: a task of the cluster is cut of
 LOST_AFTER = timedelta(seconds=30)  # a task so late is not coming: its row was deleted
 
 
-def wake_in(seconds, lane=1):
+def wake_in(seconds: float, lane: int = 1) -> None:
     """Have a lane run in so many seconds, unless it is to run before that anyway."""
     seconds = max(seconds, SHORTEST)
     at = database_now() + timedelta(seconds=seconds)
