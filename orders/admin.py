@@ -136,3 +136,5 @@ for name, label, alarming in (
             alarming=alarming,
         )
     )
+for figure in admin_prices.FIGURES:  # after those of the orders
+    register(figure)

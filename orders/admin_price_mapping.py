@@ -117,7 +117,8 @@ class PriceMappingMixin:
                 routing, before = price_mapping.connect(
                     listing, package, by=request.user, replace=replace
                 )
-                self.log_change(request, package, _history(routing, added=not before))
+                if routing.provider_package_id != before:
+                    self.log_change(request, package, _history(routing, added=not before))
         except locks.Refused as refused:
             locks.record_refusal(Package, package.pk, refused, by=request.user)
             form.add_error(None, refused.message)

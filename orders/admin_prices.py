@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from backoffice.claims import Figure, register
+from backoffice.claims import Figure
 from backoffice.persian import code, digits_shown
 from backoffice.site import ReadOnlyAdmin
 from orders import price_words, prices
@@ -215,30 +215,28 @@ class ProviderCostAdmin(ReadOnlyAdmin):
         return price_words.margin(row.cost, row.integration, row.package.price)
 
 
-def packages_above_price():
-    return ProviderCost.objects.above_price().values("package").distinct().count()
+def costs_above_price():
+    return ProviderCost.objects.above_price().count()
 
 
 def changed_costs():
     return PriceListing.objects.news().count()
 
 
-register(
+FIGURES = (
     Figure(
         name="orders:above_price",
-        label=_("Packages that cost more than their price"),
-        count=packages_above_price,
+        label=_("Costs above the price"),
+        count=costs_above_price,
         view_permission="orders.view_providercost",
         url="orders/providercost/?show=above_price",
         alarming=True,
-    )
-)
-register(
+    ),
     Figure(
         name="orders:changed_costs",
         label=_("Changed costs"),
         count=changed_costs,
         view_permission="orders.view_pricelisting",
         url="orders/pricelisting/?show=news",
-    )
+    ),
 )

@@ -156,3 +156,8 @@ class PriceList(models.Model):
 
     def __str__(self) -> str:
         return str(self.integration)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it was asked for, and has not come yet."""
+        return self.asked_at is not None and not (self.tried_at and self.tried_at >= self.asked_at)

@@ -35,23 +35,27 @@ def connect(
     ``MappedAlready`` where another number would be lost and is not to be replaced, and
     ``locks.Refused`` while somebody edits the package, in another tab of one's own too.
     """
+    routings = PackageRouting.objects.filter(package=package)
+    number = listing.provider_package_id
+    known = routings.filter(integration=listing.integration_id, provider_package_id=number).first()
+    if known:
+        return known, number
     with transaction.atomic():
         _hold(package, by)
-        routings = PackageRouting.objects.filter(package=package)
         routing = routings.filter(integration=listing.integration_id).first()
-        number = routing.provider_package_id if routing else ""
-        if number not in ("", listing.provider_package_id) and not replace:
-            raise MappedAlready(number)
+        before = routing.provider_package_id if routing else ""
+        if before not in ("", number) and not replace:
+            raise MappedAlready(before)
         if routing is None:
             last = routings.aggregate(last=Max("priority"))["last"] or 0
             routing = PackageRouting(
                 package=package, integration=listing.integration, priority=last + 1
             )
-        routing.provider_package_id = listing.provider_package_id
+        routing.provider_package_id = number
         routing.full_clean()
         routing.save()
         prices.remember_costs_of([package.pk])
-    return routing, number
+    return routing, before
 
 
 def _hold(package: Package, by: User) -> None:

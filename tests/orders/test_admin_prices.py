@@ -133,9 +133,11 @@ def test_a_list_is_fetched_in_the_cluster_and_once(client, buyer, account):
     for _again in range(2):
         assert client.post(f"{LIST}fetch/{account.pk}/").status_code == 302
     assert OrmQ.objects.count() == 1
+    assert "در صف گرفتن" in client.get(LIST).content.decode()
 
 
 def test_looking_fetches_nothing(client, buyer, account):
+    assert "در صف گرفتن" not in client.get(LIST).content.decode()
     assert client.get(f"{LIST}fetch/{account.pk}/").status_code == 405
     client.get(LIST)
     assert (OrmQ.objects.count(), PriceList.objects.count()) == (0, 0)
@@ -220,6 +222,14 @@ def test_a_page_that_was_opened_before_is_out_of_date(client, buyer, row):
     assert package.version == 2
 
 
+def test_what_is_connected_already_is_left_as_it_is(client, buyer, row):
+    package = make_package()
+    for _again in range(2):
+        assert connect(client, row, package).status_code == 302
+    package.refresh_from_db()
+    assert (package.version, package.routings.count(), LogEntry.objects.count()) == (2, 1, 1)
+
+
 # Sought on the package's page
 
 
@@ -286,6 +296,6 @@ def test_the_first_page_counts_costs_that_changed_or_are_above_the_price(client,
         str(figure.label): figure.count
         for figure in client.get(reverse("admin:index")).context["first_page"]["figures"]
     }
-    assert (figures["بسته‌های با هزینهٔ بیش از بها"], figures["تغییر هزینهٔ خرید"]) == (1, 1)
+    assert (figures["هزینه‌های بیش از بها"], figures["تغییر هزینهٔ خرید"]) == (1, 1)
     page = client.get("/admin/orders/providercost/?show=above_price").content.decode()
     assert package.name in page

@@ -114,6 +114,17 @@ def test_what_a_package_costs_follows_the_list(account, store):
     assert PriceListing.objects.above_price().get() == listing(account)
 
 
+def test_a_cost_that_is_just_the_price_is_not_above_it():
+    account = make_integration(exchange_rate=3)
+    make_listing(account, NORMAL, cost="0.1")
+    package = make_package(account, price="0.3")
+    prices.remember_costs_of([package.pk])
+
+    assert costs() == [Decimal("0.1")]
+    assert ProviderCost.objects.above_price().count() == 0
+    assert PriceListing.objects.above_price().count() == 0
+
+
 def test_an_order_that_would_be_sold_at_a_loss_is_kept_back_before_it_is_sent(account, store):
     prices.fetch(account.pk)
     package = make_package(account, price=11)

@@ -4,9 +4,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django_q.models import OrmQ
 
 from backoffice import locks
-from orders.models import PackageRouting, ProductOrder
+from orders.models import PackageRouting, ProductOrder, ProviderCost
 from orders.resources import PackageRoutingResource, ProductOrderResource
-from tests.orders.factories import make_integration, make_order, make_package, make_tenant
+from tests.orders.factories import (
+    make_integration,
+    make_listing,
+    make_order,
+    make_package,
+    make_tenant,
+)
 
 pytestmark = pytest.mark.django_db
 HEADINGS = ["tenant", "external_key", "package", "user_identifier", "extra_field"]
@@ -117,3 +123,15 @@ def test_the_page_previews_a_persian_sheet_and_then_takes_its_orders(admin_clien
     order = ProductOrder.objects.get()
     assert (order.created_by, order.external_key) == (admin_user, "A-1")
     assert OrmQ.objects.count() == 1
+
+
+def test_a_brought_number_brings_its_cost_from_the_price_list():
+    account, package = make_integration(), make_package()
+    make_listing(account, "187:660", cost=7)
+    headings = ["package", "integration", "priority", "provider_package_id"]
+    row = (package.code, account.code, 1, "187:660")
+    for dry_run in (True, False):
+        dataset = tablib.Dataset(row, headers=headings)
+        PackageRoutingResource().import_data(dataset, user=None, dry_run=dry_run)
+        assert ProviderCost.objects.count() == (not dry_run)
+    assert ProviderCost.objects.get().cost == 7

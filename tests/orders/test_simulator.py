@@ -186,3 +186,19 @@ def test_every_answer_takes_as_long_as_was_asked_for(store):
     with Simulator(store, answer_seconds=0.2) as simulator:
         reply = requests.get(f"{simulator.url}/simulator/counts", timeout=5)
     assert reply.elapsed.total_seconds() >= 0.2
+
+
+def test_a_price_can_be_changed_and_taken_from_the_list(simulator):
+    for query in ("package=100&cost=12.5", "package=101"):
+        assert requests.post(f"{simulator.url}/simulator/prices?{query}", timeout=5).ok
+    answer = requests.get(
+        f"{simulator.url}/servis/pin_listesi.php", params=Znet.credentials, timeout=5
+    ).json()
+    costs = {row["kupur"]: row["fiyat"] for row in answer["result"]}
+
+    assert costs == {
+        scenario.package: "12.50" if scenario.package == "100" else "10.12"
+        for scenario in SCENARIOS.values()
+        if scenario.package != "101"
+    }
+    assert simulator.store.buy("1", "100", "player", "normal")[0] == 12.5
