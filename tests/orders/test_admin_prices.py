@@ -136,6 +136,13 @@ def test_a_list_is_fetched_in_the_cluster_and_once(client, buyer, account):
     assert "در صف گرفتن" in client.get(LIST).content.decode()
 
 
+def test_the_button_of_a_list_is_in_a_form_of_its_own(client, buyer, account):
+    """A form within that of the list would be none to a browser, and its button ask for nothing."""
+    page = client.get(LIST).content.decode()
+    opened = page.index(f'action="{LIST}fetch/{account.pk}/"')
+    assert page.count("<form", 0, opened) - page.count("</form", 0, opened) == 1
+
+
 def test_looking_fetches_nothing(client, buyer, account):
     assert "در صف گرفتن" not in client.get(LIST).content.decode()
     assert client.get(f"{LIST}fetch/{account.pk}/").status_code == 405
