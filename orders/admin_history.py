@@ -1,5 +1,8 @@
 """What happened to an order, on its page: its attempts, its incidents, and its life in steps."""
 
+import re
+from decimal import Decimal
+
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpResponseRedirect
@@ -33,14 +36,31 @@ BY_PEOPLE = (
 )
 
 
+COST_ABOVE_PRICE = re.compile(r"([0-9.]+) > ([0-9.]+)")
+
+
 def told(text):
     """Return words of ours in the reader's language, and those of a provider as they came."""
     if text in ReviewReason.values:
         return ReviewReason(text).label
     if text in OrderIncident.Kind.values:
         return OrderIncident.Kind(text).label
+    if text in Status.values:
+        return Status(text).label
     translated = gettext(text) if text else ""
     return translated if translated != text else code(text)
+
+
+def incident_told(incident):
+    """Return the details of an incident in the reader's language."""
+    figures = COST_ABOVE_PRICE.fullmatch(incident.text)
+    if not figures:
+        return told(incident.text)
+    cost, price = (formats.number_format(Decimal(figure)) for figure in figures.groups())
+    return gettext("the cost %(cost)s is above the price %(price)s") % {
+        "cost": cost,
+        "price": price,
+    }
 
 
 class ReadOnlyInline(admin.TabularInline):
@@ -97,7 +117,7 @@ class OrderIncidentInline(ReadOnlyInline):
 
     @admin.display(description=_("details"))
     def details(self, obj):
-        return told(obj.text)
+        return incident_told(obj)
 
 
 class OrderDecisionInline(ReadOnlyInline):

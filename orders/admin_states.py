@@ -17,7 +17,7 @@ from backoffice.imports import OfficeImportExportMixin, OfficeResource, TextWidg
 from backoffice.persian import code, digits_shown
 from backoffice.site import ReadOnlyAdmin
 from orders import incidents
-from orders.admin_history import told
+from orders.admin_history import incident_told
 from orders.limits import Limit
 from orders.models import IntegrationState, OrderDecision, OrderIncident
 
@@ -95,7 +95,7 @@ class OrderIncidentAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("details"))
     def details(self, incident):
-        return told(incident.text)
+        return incident_told(incident)
 
 
 class OrderDecisionResource(OfficeResource):

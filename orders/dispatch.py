@@ -375,7 +375,8 @@ def _learn(sending, answer):
     cost = answer["cost"]
     if cost is not None and limits.is_above(cost, integration, order.price):
         kind = OrderIncident.Kind.COST_ABOVE_PRICE
-        incidents.open_incident(order.pk, kind, f"{cost} > {order.price}", status=Status.SENT)
+        text = f"{limits.in_our_money(cost, integration):.2f} > {order.price}"
+        incidents.open_incident(order.pk, kind, text, status=Status.SENT)
 
 
 def _await(order, answer):

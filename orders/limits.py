@@ -249,4 +249,9 @@ def costs_too_much(package: Package, integration: ProviderIntegration, price: De
 
 def is_above(cost: Decimal, integration: ProviderIntegration, price: Decimal) -> bool:
     """Return whether a cost in the provider's money is above a price in ours."""
-    return cost * integration.exchange_rate > price
+    return in_our_money(cost, integration) > price
+
+
+def in_our_money(cost: Decimal, integration: ProviderIntegration) -> Decimal:
+    """Return a cost in the provider's money as prices tell it."""
+    return cost * integration.exchange_rate
