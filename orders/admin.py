@@ -19,6 +19,7 @@ from orders import (  # noqa: F401 - some only register, too
     monitoring,
 )
 from orders.admin_actions import OrderActionsMixin
+from orders.admin_held import HeldOrdersMixin
 from orders.admin_history import OrderHistoryMixin
 from orders.admin_list import OrderListMixin
 from orders.admin_reveal import RevealPinMixin
@@ -56,6 +57,7 @@ FIELDSETS = [
 @admin.register(ProductOrder)
 class ProductOrderAdmin(
     OrderListMixin,
+    HeldOrdersMixin,
     OrderActionsMixin,
     RevealPinMixin,
     OrderHistoryMixin,
@@ -121,10 +123,10 @@ register(
         stale_url="orders/productorder/?claim=stale",
     )
 )
-for name, label, alarming in (
-    ("needing_a_person", _("Orders for review"), True),
-    ("open", _("Open orders"), False),
-    ("overdue", _("Overdue orders"), True),
+for name, label, address, alarming in (
+    ("needing_a_person", _("Orders for review"), "held/", True),
+    ("open", _("Open orders"), "?attention=open", False),
+    ("overdue", _("Overdue orders"), "?attention=overdue", True),
 ):
     register(
         Figure(
@@ -132,7 +134,7 @@ for name, label, alarming in (
             label=label,
             count=getattr(ProductOrder.objects, name)().count,
             view_permission="orders.view_productorder",
-            url=f"orders/productorder/?attention={name}",
+            url=f"orders/productorder/{address}",
             alarming=alarming,
         )
     )

@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 from django.contrib import admin
-from django.db.models import Case, OuterRef, Q, Subquery, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, When
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _t
@@ -16,7 +15,7 @@ from backoffice.clock import database_now
 from backoffice.persian import code, digits_shown
 from orders import lookup
 from orders.admin_history import told
-from orders.models import OrderEvent
+from orders.held import in_review_since
 from orders.states import OVERDUE_AFTER
 
 FOR_REVIEW = "needing_a_person"
@@ -48,6 +47,7 @@ class AttentionFilter(admin.SimpleListFilter):
 
 
 class OrderListMixin:
+    change_list_template = "admin/orders/productorder/change_list.html"
     list_display = [
         "player",
         "package",
@@ -153,15 +153,6 @@ class OrderListMixin:
 def is_for_review(request):
     """Return whether the list of what needs a person is asked for."""
     return request.GET.get(AttentionFilter.parameter_name) == FOR_REVIEW
-
-
-def in_review_since():
-    """Return the SQL expression of when an order came to need a person, as its journal tells."""
-    lines = OrderEvent.objects.filter(order=OuterRef("pk")).order_by("-pk")
-    reason = OuterRef("review_reason")
-    named = lines.filter(Q(text=reason) | Q(what=reason))
-    failed = lines.filter(what=OrderEvent.What.GIVEN_UP)
-    return Coalesce(*(Subquery(rows.values("at")[:1]) for rows in (named, failed, lines)))
 
 
 def span(first, last):

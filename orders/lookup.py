@@ -4,15 +4,17 @@ Each way has its own index, and they are united: an OR over them would read ever
 """
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
 
 from backoffice.persian import normalise_for_storing, to_ascii_digits, to_persian_digits
 from orders.models import OrderAttempt, ProductOrder, ProviderIntegration, Tenant
 
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
-def find(orders: "QuerySet[Any]", term: str) -> "QuerySet[Any]":
+
+def find(orders: Rows, term: str) -> Rows:
     """Return those of the orders that a search for ``term`` means."""
     # The list shows a PIN's end with dots before it, which may be copied along.
     typed = normalise_for_storing(term.replace("\0", "")).lstrip("…")
