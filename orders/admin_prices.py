@@ -55,8 +55,86 @@ class AboveFilter(admin.SimpleListFilter):
         return queryset.above_price() if self.value() == "above_price" else queryset
 
 
+class PriceColumnsMixin:
+    """What the list and the page of a row tell of it."""
+
+    @admin.display(description=_("name at the provider"), ordering="name")
+    def shown_name(self, row):
+        more = price_words.more(row.extra)
+        gone = row.missing_since and _t("no longer in the list")
+        return format_html(
+            "<bdi>{}</bdi>{}{}",
+            row.name,
+            format_html(' <strong class="order-mark">{}</strong>', gone) if gone else "",
+            format_html('<br><span class="price-more"><bdi>{}</bdi></span>', more) if more else "",
+        )
+
+    @admin.display(description=_("number at the provider"), ordering="provider_package_id")
+    def number(self, row):
+        return code(row.provider_package_id)
+
+    @admin.display(description=_("last change"), ordering="changed_at")
+    def change(self, row):
+        return price_words.per_cent(row.change())
+
+    @admin.display(description=_("cost in our money"))
+    def our_cost(self, row):
+        return price_words.ours(row.cost, row.integration)
+
+    @admin.display(description=_("package"))
+    def shown_package(self, row):
+        if row.package_key is None:
+            return "-"
+        page = reverse("admin:orders_package_change", args=[row.package_key])
+        others = row.packages - 1
+        text = ngettext("and %(count)s more", "and %(count)s more", others) % {"count": others}
+        return format_html(
+            '<a href="{}"><bdi>{}</bdi></a> {}',
+            page,
+            row.package_name,
+            digits_shown(text) if others else "",
+        )
+
+    @admin.display(description=_("margin"))
+    def margin(self, row):
+        if row.package_price is None:
+            return "-"
+        return price_words.margin(row.cost, row.integration, row.package_price)
+
+
+class PriceFetchingMixin:
+    """When the lists were fetched, above their rows, and a button for each to fetch it anew."""
+
+    def has_fetch_permission(self, request):
+        return request.user.has_perm("orders.fetch_pricelisting")
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.fetch_view)
+        name = "orders_pricelisting_fetch"
+        return [path("fetch/<int:integration_id>/", view, name=name), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def fetch_view(self, request, integration_id):
+        """Have the cluster fetch a price list."""
+        if not self.has_fetch_permission(request):
+            raise PermissionDenied
+        integration = get_object_or_404(prices.with_list(), pk=integration_id)
+        if prices.want(integration.pk):
+            text = _t("The price list of “%(name)s” is being fetched.")
+            level = messages.SUCCESS
+        else:
+            text = _t("The price list of “%(name)s” is on its way already.")
+            level = messages.WARNING
+        self.message_user(request, text % {"name": integration.name}, level)
+        return HttpResponseRedirect(reverse("admin:orders_pricelisting_changelist"))
+
+    def changelist_view(self, request, extra_context=None):
+        shown = {"price_lists": states(), "may_fetch": self.has_fetch_permission(request)}
+        return super().changelist_view(request, shown | (extra_context or {}))
+
+
 @admin.register(PriceListing)
-class PriceListingAdmin(PriceMappingMixin, ReadOnlyAdmin):
+class PriceListingAdmin(PriceMappingMixin, PriceFetchingMixin, PriceColumnsMixin, ReadOnlyAdmin):
     list_display = [
         "shown_name",
         "number",
@@ -105,76 +183,6 @@ class PriceListingAdmin(PriceMappingMixin, ReadOnlyAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         return queryset.matching(search_term), False
-
-    @admin.display(description=_("name at the provider"), ordering="name")
-    def shown_name(self, row):
-        more = price_words.more(row.extra)
-        gone = row.missing_since and _t("no longer in the list")
-        return format_html(
-            "<bdi>{}</bdi>{}{}",
-            row.name,
-            format_html(' <strong class="order-mark">{}</strong>', gone) if gone else "",
-            format_html('<br><span class="price-more"><bdi>{}</bdi></span>', more) if more else "",
-        )
-
-    @admin.display(description=_("number at the provider"), ordering="provider_package_id")
-    def number(self, row):
-        return code(row.provider_package_id)
-
-    @admin.display(description=_("last change"), ordering="changed_at")
-    def change(self, row):
-        return price_words.per_cent(row.change())
-
-    @admin.display(description=_("cost in our money"))
-    def our_cost(self, row):
-        return price_words.ours(row.cost, row.integration)
-
-    @admin.display(description=_("package"))
-    def shown_package(self, row):
-        if row.package_key is None:
-            return "-"
-        page = reverse("admin:orders_package_change", args=[row.package_key])
-        others = row.packages - 1
-        text = ngettext("and %(count)s more", "and %(count)s more", others) % {"count": others}
-        return format_html(
-            '<a href="{}"><bdi>{}</bdi></a> {}',
-            page,
-            row.package_name,
-            digits_shown(text) if others else "",
-        )
-
-    @admin.display(description=_("margin"))
-    def margin(self, row):
-        if row.package_price is None:
-            return "-"
-        return price_words.margin(row.cost, row.integration, row.package_price)
-
-    def has_fetch_permission(self, request):
-        return request.user.has_perm("orders.fetch_pricelisting")
-
-    def get_urls(self):
-        view = self.admin_site.admin_view(self.fetch_view)
-        name = "orders_pricelisting_fetch"
-        return [path("fetch/<int:integration_id>/", view, name=name), *super().get_urls()]
-
-    @method_decorator(require_POST)
-    def fetch_view(self, request, integration_id):
-        """Have the cluster fetch a price list."""
-        if not self.has_fetch_permission(request):
-            raise PermissionDenied
-        integration = get_object_or_404(prices.with_list(), pk=integration_id)
-        if prices.want(integration.pk):
-            text = _t("The price list of “%(name)s” is being fetched.")
-            level = messages.SUCCESS
-        else:
-            text = _t("The price list of “%(name)s” is on its way already.")
-            level = messages.WARNING
-        self.message_user(request, text % {"name": integration.name}, level)
-        return HttpResponseRedirect(reverse("admin:orders_pricelisting_changelist"))
-
-    def changelist_view(self, request, extra_context=None):
-        shown = {"price_lists": states(), "may_fetch": self.has_fetch_permission(request)}
-        return super().changelist_view(request, shown | (extra_context or {}))
 
 
 def states():
