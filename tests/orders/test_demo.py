@@ -20,6 +20,8 @@ def test_the_demo_brings_orders_into_all_states_and_buys_each_once(office, setti
         "pending", "sent", "processing", "completed", "delivered", "cancelled", "failed",
     }  # fmt: skip
     assert ProductOrder.objects.filter(outcome_unknown=True).exists()
+    held = set(ProductOrder.objects.needing_a_person().values_list("review_reason", flat=True))
+    assert held == {"unknown", "refused", "no_route", "timeout", "late_success"}
     assert ProductOrder.objects.filter(integration__provider="barakat").exists()
     assert (Tenant.objects.count(), ProductOrder.objects.count()) == (2, 60)
     store = Store(office / "simulator.sqlite3")

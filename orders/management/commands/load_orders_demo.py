@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -6,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 import orders
+from backoffice.clock import database_now
 from backoffice.import_files import format_of
 from orders import desk, dispatch, polling, prices
 from orders.models import AT_PROVIDER, ProductOrder, ProviderIntegration, Status, Tenant
@@ -21,6 +23,7 @@ from orders.simulator import PROTOCOLS, Simulator, Store
 FILES = Path(orders.__file__).parent / "demo"
 # The last of the orders came in just now; those before are with the provider, not yet asked about.
 NOT_SENT, NOT_ASKED, SLOW, DELIVERED = 5, 9, 4, 8
+OVERTIME = 3  # of those with the provider
 
 
 class Command(BaseCommand):
@@ -94,9 +97,21 @@ def live(store):
     check(asked[:-SLOW])
     store.finish_seconds = 3600
     check(asked[-SLOW:])
+    run_out_of_time(asked[-OVERTIME:], store)
     with_pin = ProductOrder.objects.filter(external_status=Status.COMPLETED).exclude(pin_code="")
     for pk in with_pin.order_by("pk").values_list("pk", flat=True)[:DELIVERED]:
         desk.reveal_pin(pk, by=staff())
+
+
+def run_out_of_time(keys, store):
+    """Let orders fail by time, and the last of them be delivered after that."""
+    past = database_now() - timedelta(hours=settings.ORDER_DEADLINE_HOURS)
+    ProductOrder.objects.filter(pk__in=keys).update(created_at=past, sent_at=past)
+    check(keys)
+    store.finish_seconds = 0
+    late = ProductOrder.objects.get(pk=keys[-1])
+    polling.check_now(ProductOrder.objects.filter(pk=late.pk), by=staff())
+    polling.check_order(late.pk, late.tenant_id)
 
 
 def check(keys):
