@@ -37,6 +37,7 @@ class Card:
     form: OrderForm
     buttons: list[tuple[str, Any]]
     is_ticked: bool
+    was_left: bool  # alone, by the decision that was sent: all that was typed for it is shown
     has_changed: bool  # since the page on which something was typed for it
 
     @property
@@ -145,6 +146,7 @@ def cards(keys, allowed, posted, done, left):
             form=form.offer([(way.integration_id, way_told(way)) for way in order.ways]),
             buttons=[(name, BUTTONS[name]) for name in allowed if name in order.choices],
             is_ticked=typed and pk in posted.ticked,
+            was_left=pk in left_alone,
             has_changed=pk in begun | left_alone and posted.seen[pk] != order.seen,
         )
         if pk in left_alone or not card.needs_nobody:

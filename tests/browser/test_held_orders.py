@@ -52,6 +52,7 @@ def settle_the_first_by_their_own_buttons(page, orders):
         page.locator(f"#order-{order.pk}").wait_for(state="detached")
 
     card(orders[0]).get_by_label("مبلغ بازپرداخت").fill("۱۲٫۵")
+    page.keyboard.press("Enter")  # decides nothing
     press(orders[0], "لغو و ثبت بازپرداخت")
     card(orders[1]).get_by_label("کد پین").fill("HAND-1234-5678")
     press(orders[1], "ثبت تحویل دستی")

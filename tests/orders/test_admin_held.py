@@ -8,7 +8,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from orders import claims, deciding, held, settling
-from orders.models import OrderDecision, OrderIncident, ProductOrder
+from orders.models import (
+    OrderDecision,
+    OrderIncident,
+    Product,
+    ProductOrder,
+    ProviderIntegration,
+    Tenant,
+)
+from tests import latin
 from tests.orders import held_orders
 from tests.orders.factories import as_it_is, due, make_integration
 from tests.orders.held_orders import PIN, make_held, make_ways
@@ -303,6 +311,16 @@ def test_a_machines_words_are_told_in_words(client, desk):
     text = client.get(HELD).content.decode()
     assert "هزینهٔ ۶۰ از بهای ۵۰ بیشتر است" in text
     assert "60.00 > 50.00" not in text and "60.00 &gt; 50.00" not in text
+
+
+def test_the_screen_is_persian_for_people_and_ascii_for_machines(client, desk):
+    orders = make_held(15)
+    for model in (Tenant, Product, ProviderIntegration):
+        model.objects.update(name="نمونه")
+    text = client.post(HELD, {"do": "close", "everything": "yes"} | page_of(*orders[:2]))
+    html = text.content.decode()
+    assert latin.latin_phrases(html, {"desk", "decides"}) == []
+    assert (latin.ascii_numbers(html), latin.changed_for_machines(html)) == ([], [])
 
 
 def test_the_reasons_are_tabs_with_counts(client, desk):

@@ -43,6 +43,7 @@ document.addEventListener("DOMContentLoaded", () => {
   form.addEventListener("submit", (event) => {
     if (isSent) event.preventDefault();
     isSent = true;
+    setTimeout(() => { isSent = false; }, 5000); // where the answer never came
   });
   // A page that the browser kept is shown again as it was left.
   window.addEventListener("pageshow", () => { isSent = false; tell(); });
