@@ -61,10 +61,7 @@ def show(request, token, public_id):
 
 def listing(request, token):
     """List the newest orders, of one state where that is asked, or those before another order."""
-    unknown = set(request.GET) - {"status", "after"}
-    if unknown:  # a misspelled one would list what nobody asked for
-        no_field = ValidationError(_("There is no such field."), code="unknown_field")
-        raise invalid(dict.fromkeys(sorted(unknown), no_field))
+    _refuse_strange(request.GET)
     rows = shop.orders_of(token.tenant)
     status, after = request.GET.get("status"), request.GET.get("after")
     if status is not None:
@@ -83,6 +80,19 @@ def listing(request, token):
     page = found[:A_PAGE]
     following = str(page[-1].public_id) if len(found) > A_PAGE else None
     return JsonResponse({"orders": [described(order) for order in page], "next": following})
+
+
+def _refuse_strange(question):
+    """Refuse names that a list is not asked by, and one that comes twice.
+
+    A misspelled one would list what nobody asked for, and of two one would be passed over.
+    """
+    no_field = ValidationError(_("There is no such field."), code="unknown_field")
+    twice = ValidationError(_("This may be given once."), code="repeated")
+    problems = dict.fromkeys(sorted(set(question) - {"status", "after"}), no_field)
+    problems |= {name: twice for name, values in question.lists() if len(values) > 1}
+    if problems:
+        raise invalid(problems)
 
 
 def described(order):

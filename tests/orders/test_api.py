@@ -456,3 +456,8 @@ def test_that_a_key_is_used_is_seen(shop):
 def test_a_question_with_a_misspelled_name_is_refused(shop):
     answer = shop.get("/api/orders/?staus=completed")
     assert refused(answer, 400, "invalid") == {"staus": "unknown_field"}
+
+
+def test_a_question_that_names_something_twice_is_refused(shop):
+    answer = shop.get("/api/orders/?status=completed&status=sent")
+    assert refused(answer, 400, "invalid") == {"status": "repeated"}
