@@ -6,11 +6,13 @@ from django.views.generic import RedirectView
 
 from backoffice.health import healthz
 from backoffice.metrics import metrics
+from backoffice.openapi import described
 
 urlpatterns = [
     path("healthz", healthz),
     path("metrics", metrics),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("api/openapi.json", described, name="openapi"),
     path("api/", include("reservations.urls")),
     path("api/", include("orders.urls")),
     path("admin/", admin.site.urls),
