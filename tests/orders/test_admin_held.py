@@ -7,7 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from orders import claims, deciding, held, settling
+from orders import admin_held, claims, deciding, held, settling
 from orders.models import (
     OrderDecision,
     OrderIncident,
@@ -216,8 +216,10 @@ def test_an_order_that_waits_for_nobody_any_more_is_shown_once_with_what_was_typ
     order = held_orders.unknown(make_ways())
     sent = {"do": f"refund:{order.pk}"} | page_of(order) | typed_for(order)
     held_orders.asked(order, "completed")
-    [card] = client.post(HELD, sent).context["cards"]
-    assert (card.needs_nobody, card.form["reason"].value()) == (True, "مشتری منتظر است")
+    reply = client.post(HELD, sent | {f"{order.pk}-pin": "HAND-1234-5678"})
+    assert [card.needs_nobody for card in reply.context["cards"]] == [True]
+    for typed in ("مشتری منتظر است", "HAND-1234-5678", "۱۲٫۵"):
+        assert f'value="{typed}"' in reply.content.decode()
     assert client.get(HELD).context["cards"] == []
 
 
@@ -336,7 +338,7 @@ def test_the_reasons_are_tabs_with_counts(client, desk):
     ]
 
 
-def test_a_page_holds_fifty_and_asks_as_often_as_for_three(client, desk):
+def test_a_page_asks_as_often_for_nine_orders_as_for_three(client, desk):
     def queries():
         with CaptureQueriesContext(connection) as asked:
             reply = client.get(HELD)
@@ -347,10 +349,18 @@ def test_a_page_holds_fifty_and_asks_as_often_as_for_three(client, desk):
         held_orders.unknown(package)
     queries()
     few = queries()
-    for _each in range(48):
-        held_orders.unknown(package)
-    assert queries() == (few[0], 50)
-    assert len(client.get(HELD, {"p": 2}).context["cards"]) == 1
+    for _each in range(6):
+        held_orders.timeout(package)
+    assert queries() == (few[0], 9)
+
+
+def test_the_rest_is_on_the_next_page_and_what_was_begun_stays_in_sight(client, desk, monkeypatch):
+    monkeypatch.setattr(admin_held, "PER_PAGE", 2)
+    package = make_ways()
+    orders = [held_orders.unknown(package) for _each in range(3)]
+    assert [card.order for card in client.get(HELD, {"p": 2}).context["cards"]] == orders[2:]
+    sent = {"do": "check", "order": orders[2].pk} | page_of(orders[2])
+    assert [card.order for card in client.post(HELD, sent).context["cards"]] == orders
 
 
 def test_a_search_that_no_page_makes_is_refused(client, desk):
