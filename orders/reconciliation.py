@@ -36,6 +36,7 @@ State = OrderAttempt.State
 BESIDE = 200  # purchases before and after a day that may belong into its chain
 TOGETHER = datetime.timedelta(minutes=1)  # answers closer than that may be written in any order
 TWICE_WITHIN = datetime.timedelta(minutes=2)
+LONGEST_LIFE = datetime.timedelta(days=30)  # of an order, from its taking to its end
 MOST_DAYS = 31
 ZERO = Decimal(0)
 
@@ -48,7 +49,7 @@ class Purchase(NamedTuple):
     balance: Decimal
     attempt_id: int = 0
     order_id: int = 0
-    player: str = ""
+    referans: str = ""
 
     @property
     def before(self) -> Decimal:
@@ -96,8 +97,8 @@ class Day:
     @property
     def findings(self) -> int:
         """How many things somebody should look at."""
-        found = (self.gaps, self.without_end, self.without_attempt, self.twins)
-        return sum(map(len, found))
+        ends = len(self.without_end) + len(self.without_attempt)
+        return len(self.gaps) + ends + len(self.twins)
 
 
 def days(
@@ -110,15 +111,15 @@ def days(
     if not 0 <= (last - first).days < MOST_DAYS:
         raise ValueError(f"1 to {MOST_DAYS} days")
     start, end = _bounds(first)[0], _bounds(last)[1]
+    # Each by its key, so that an index leads to the days of each.
+    asked = ProviderIntegration.objects.order_by().values_list("pk", flat=True)
+    keys = [integration_id] if integration_id else list(asked)
     attempts = OrderAttempt.objects.filter(answered_at__gte=start, answered_at__lt=end)
-    orders = ProductOrder.objects.filter(last_sync_at__gte=start, last_sync_at__lt=end)
+    orders = ProductOrder.objects.filter(completed_at__gte=start, completed_at__lt=end)
     busy: set[tuple[datetime.date, int]] = set()
-    for rows, column in ((attempts, "answered_at"), (orders, "last_sync_at")):
-        found = rows.exclude(integration=None).order_by()
-        if integration_id:
-            found = found.filter(integration=integration_id)
-        pairs = found.annotate(day=TruncDate(column)).values_list("day", "integration").distinct()
-        busy |= set(pairs)
+    for rows, column in ((attempts, "answered_at"), (orders, "completed_at")):
+        found = rows.filter(integration__in=keys).order_by().annotate(day=TruncDate(column))
+        busy |= set(found.values_list("day", "integration").distinct())
     known = ProviderIntegration.objects.in_bulk({pk for _date, pk in busy})
     for date, pk in sorted(busy, key=lambda pair: (-pair[0].toordinal(), known[pair[1]].code)):
         yield day(known[pk], date)
@@ -165,7 +166,7 @@ def _follow_money(
     found: Day, bought: Any, start: datetime.datetime, end: datetime.datetime
 ) -> None:
     """Write balances and gaps into a day."""
-    columns = ("answered_at", "cost", "balance", "pk", "order_id", "order__user_identifier")
+    columns = ("answered_at", "cost", "balance", "pk", "order_id", "referans")
     rows = bought.values_list(*columns)
     before = rows.filter(answered_at__lt=start).order_by("-answered_at", "-pk")[:BESIDE]
     after = rows.filter(answered_at__gte=end).order_by("answered_at", "pk")[:BESIDE]
