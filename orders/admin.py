@@ -12,6 +12,7 @@ from backoffice.persian import code
 from orders import (  # noqa: F401 - some only register, too
     admin_catalogue,
     admin_prices,
+    admin_provider,
     admin_states,
     admin_tokens,
     claims,

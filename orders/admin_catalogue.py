@@ -21,7 +21,6 @@ from orders.models import (
     ProviderIntegration,
     Tenant,
 )
-from orders.reconciliation_page import ReconciliationPage
 from orders.resources import (
     PackageResource,
     PackageRoutingResource,
@@ -120,9 +119,7 @@ class PackageAdmin(EditLockAdminMixin, CodeColumnMixin, OfficeImportExportMixin,
 
 
 @admin.register(ProviderIntegration)
-class ProviderIntegrationAdmin(
-    EditLockAdminMixin, ReconciliationPage, CodeColumnMixin, admin.ModelAdmin
-):
+class ProviderIntegrationAdmin(EditLockAdminMixin, CodeColumnMixin, admin.ModelAdmin):
     form = ProviderIntegrationForm
     fieldsets = [
         (

@@ -1,25 +1,21 @@
-"""What machines say of orders and integrations, to be read: incidents, breakers, balances."""
+"""What became of orders otherwise than it should: incidents, and what people decided."""
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.urls import reverse
-from django.utils.formats import localize
 from django.utils.html import format_html
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from import_export.fields import Field
 
-from backoffice.clock import database_now
 from backoffice.imports import OfficeImportExportMixin, OfficeResource, TextWidget
 from backoffice.persian import code, digits_shown
 from backoffice.site import ReadOnlyAdmin
 from orders import incidents
 from orders.admin_history import incident_told
-from orders.limits import Limit
-from orders.models import IntegrationState, OrderDecision, OrderIncident
+from orders.models import OrderDecision, OrderIncident
 
 
 class ClosedFilter(admin.SimpleListFilter):
@@ -130,63 +126,7 @@ class OrderDecisionAdmin(OfficeImportExportMixin, ReadOnlyAdmin):
         return order_link(decision.order)
 
 
-@admin.register(IntegrationState)
-class IntegrationStateAdmin(ReadOnlyAdmin):
-    list_display = [
-        "shown_integration",
-        "breaker",
-        "failures",
-        "opened_times",
-        "shown_balance",
-        "mark",
-        "balance_at",
-    ]
-    list_select_related = ["integration"]
-    search_fields = ["integration__code", "integration__name"]
-    fields = [*list_display, "open_until", "probe_until", "next_call_at"]
-
-    class Media:
-        css = {"all": ["orders/order.css"]}
-
-    def get_queryset(self, request):
-        rows = super().get_queryset(request).annotate(read_at=database_now())
-        return rows.defer("integration__credentials")
-
-    @admin.display(description=_("integration"), ordering="integration__name")
-    def shown_integration(self, state):
-        return str(state.integration)
-
-    @admin.display(description=_("calls"), ordering="open_until")
-    def breaker(self, state):
-        limit = _limit(state)
-        if limit.is_stopped:
-            told = {"name": state.stopped_by_name, "time": localize(localtime(state.stopped_at))}
-            text = _t("stopped by %(name)s at %(time)s") % told
-            return format_html('<strong class="order-mark">{}</strong>', text)
-        if limit.is_open:
-            until = localize(localtime(state.open_until))
-            told = _t("left alone until %(time)s") % {"time": until}
-            return format_html('<strong class="order-mark">{}</strong>', told)
-        return _t("one call is tried") if limit.is_half_open else _t("as usual")
-
-    @admin.display(description=_("balance"), ordering="balance")
-    def shown_balance(self, state):
-        if not _limit(state).is_low:
-            return state.balance
-        return format_html(
-            '{} <strong class="order-mark">{}</strong>', localize(state.balance), _t("low")
-        )
-
-    @admin.display(description=_("low balance"), ordering="integration__low_balance")
-    def mark(self, state):
-        return state.integration.low_balance
-
-
 def order_link(order):
     """Return a link to an order's page, by its player."""
     page = reverse("admin:orders_productorder_change", args=[order.pk])
     return format_html('<a href="{}">{}</a>', page, code(order.user_identifier))
-
-
-def _limit(state):
-    return Limit(state.integration, state, state.read_at)

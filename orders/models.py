@@ -317,23 +317,16 @@ class OrderAttempt(models.Model):
         verbose_name_plural = _("attempts")
         ordering = ["order", "number"]
         default_permissions = ("view",)
-        permissions = [
-            ("view_reconciliation", _("Can see the reconciliation with providers")),
-            ("export_reconciliation", _("Can export the reconciliation with providers")),
-        ]
         indexes = [
             models.Index(
                 fields=["next_look_at"],
                 name="attempt_to_look_at",
                 condition=Q(next_look_at__isnull=False),
             ),
-            # By it the figures of a provider are read.
-            models.Index(fields=["integration", "started_at"], name="attempt_of_integration"),
-            # By it a day's purchases are found, and those beside it.
+            # The figures of a provider are read from it alone, without the wide rows.
             models.Index(
-                fields=["integration", "answered_at"],
-                name="attempt_of_day",
-                condition=Q(answered_at__isnull=False),
+                fields=["integration", "started_at", "state", "milliseconds", "order"],
+                name="attempt_of_integration",
             ),
         ]
         constraints = [

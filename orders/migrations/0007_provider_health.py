@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='orderattempt',
-            index=models.Index(fields=['integration', 'started_at'], name='attempt_of_integration'),
+            index=models.Index(fields=['integration', 'started_at', 'state', 'milliseconds', 'order'], name='attempt_of_integration'),
         ),
         migrations.AddConstraint(
             model_name='integrationstate',

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from django import template
 from django.urls import reverse
 
+from backoffice.clock import database_now
 from orders import monitoring
 from orders.admin_list import span
-from orders.models import Status
+from orders.admin_provider import balance_of, calls_of, limit_of
+from orders.models import IntegrationState, Status
 
 register = template.Library()
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,6 +32,15 @@ def orders_now():
             (order, span(order.created_at, order.completed_at)) for order in seen.completed
         ],
     }
+
+
+@register.inclusion_tag("admin/orders/providers.html")
+def providers_now():
+    """Show of each provider whether it is called, and our money there; its page tells more."""
+    states = IntegrationState.objects.filter(integration__is_active=True)
+    states = states.select_related("integration").defer("integration__credentials")
+    limits = [limit_of(state) for state in states.annotate(read_at=database_now())]
+    return {"providers": [(limit, calls_of(limit), balance_of(limit)) for limit in limits]}
 
 
 def span_of(age):
