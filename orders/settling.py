@@ -23,6 +23,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Sum,
     Value,
     When,
 )
@@ -180,12 +181,13 @@ def deliver(order_id: int, *, seen: str, reason: str, pin: str = "", by: User) -
 def refund(order_id: int, *, seen: str, amount: Decimal, reason: str, by: User) -> None:
     """Cancel an order, and register that so much of its price is given back.
 
-    Raises ``LeftAlone``.
+    All that was given back of an order is never more than its price. Raises ``LeftAlone``.
     """
     reason = _reason(reason)
     with _taken(order_id, REFUND, seen, by) as order:
-        if not 0 <= amount <= order.price:
-            raise LeftAlone(_t("the amount has to be between zero and the price of the order"))
+        before = order.decisions.aggregate(sum=Sum("amount"))["sum"] or 0
+        if not 0 <= amount <= order.price - before:
+            raise LeftAlone(_t("the amount has to be between zero and what is left of the price"))
         _give_up(order)
         _end(order, external_status=Status.CANCELLED, next_check_at=None)
         reason = _masked(order, reason)

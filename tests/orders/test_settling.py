@@ -176,6 +176,15 @@ def test_more_than_the_price_is_not_given_back(unknown, person, amount):
     assert as_it_is(unknown).external_status == "sent"
 
 
+def test_two_refunds_are_together_no_more_than_the_price(unknown, person):
+    refund(unknown, person, amount=Decimal("30"))
+    look()
+    with pytest.raises(LeftAlone):
+        refund(unknown, person, amount=Decimal("20.01"))
+    refund(unknown, person, amount=Decimal("20"))
+    assert sum(OrderDecision.objects.values_list("amount", flat=True)) == 50
+
+
 def test_a_refund_cancels_the_order_and_keeps_its_amount(unknown, person):
     refund(unknown, person, amount=Decimal("12.50"))
     order = as_it_is(unknown)
