@@ -45,7 +45,7 @@ test: lint
 	@echo "== Suite on SQLite"
 	@$(SQLITE) $(PYTEST) -n 2 -m "$(QUICK)"
 	@echo "== Suite on PostgreSQL"
-	@$(POSTGRESQL) $(PYTEST) -n 2 -m "$(QUICK) and not walk"
+	@$(POSTGRESQL) $(PYTEST) -n 2 -m "$(QUICK) and not walk and not anywhere"
 	@echo "== Real processes, on both databases side by side: they mostly wait"
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target processes-sqlite processes-postgresql
 	@echo "== Browser"

@@ -72,6 +72,7 @@ SUPERVISE = (
     | each("reservations", (*READ, "export"), "payment")
     | each("orders", (*WRITE, *FILES), "product", "package", "tenant", "packagerouting")
     | each("orders", WRITE, "providerintegration")
+    | each("orders", (*READ, "export"), "reconciliation")
     | each("orders", READ, "providercost", "pricelisting")
     | each("orders", ("view", "add", "change"), "tenanttoken")
     | each("backoffice", (*READ, "export"), "lockevent")

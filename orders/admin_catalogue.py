@@ -21,6 +21,7 @@ from orders.models import (
     ProviderIntegration,
     Tenant,
 )
+from orders.reconciliation_page import ReconciliationPage
 from orders.resources import (
     PackageResource,
     PackageRoutingResource,
@@ -119,7 +120,9 @@ class PackageAdmin(EditLockAdminMixin, CodeColumnMixin, OfficeImportExportMixin,
 
 
 @admin.register(ProviderIntegration)
-class ProviderIntegrationAdmin(EditLockAdminMixin, CodeColumnMixin, admin.ModelAdmin):
+class ProviderIntegrationAdmin(
+    EditLockAdminMixin, ReconciliationPage, CodeColumnMixin, admin.ModelAdmin
+):
     form = ProviderIntegrationForm
     fieldsets = [
         (

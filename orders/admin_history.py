@@ -139,7 +139,10 @@ class OrderHistoryMixin:
         return HttpResponseRedirect(f"{page}#order-life")
 
     def get_inlines(self, request, obj):
-        return self.inlines if obj else []
+        if obj is None:
+            return []
+        decided = obj.decisions.exists()
+        return [inline for inline in self.inlines if inline is not OrderDecisionInline or decided]
 
     def render_change_form(self, request, context, *args, **kwargs):
         order = context.get("original")

@@ -317,6 +317,10 @@ class OrderAttempt(models.Model):
         verbose_name_plural = _("attempts")
         ordering = ["order", "number"]
         default_permissions = ("view",)
+        permissions = [
+            ("view_reconciliation", _("Can see the reconciliation with providers")),
+            ("export_reconciliation", _("Can export the reconciliation with providers")),
+        ]
         indexes = [
             models.Index(
                 fields=["next_look_at"],
@@ -327,6 +331,12 @@ class OrderAttempt(models.Model):
             models.Index(
                 fields=["integration", "started_at", "state", "milliseconds", "order"],
                 name="attempt_of_integration",
+            ),
+            # By it a day's purchases are found, and those beside it.
+            models.Index(
+                fields=["integration", "answered_at"],
+                name="attempt_of_day",
+                condition=Q(answered_at__isnull=False),
             ),
         ]
         constraints = [

@@ -21,6 +21,18 @@ from tests.processes import RealOffice
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 
+USE_DATABASE = {"db", "transactional_db", "live_server", "databases"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark tests without a database: they have nothing to do with its kind."""
+    for item in items:
+        asks = item.get_closest_marker("django_db") or USE_DATABASE & set(item.fixturenames)
+        if not asks and not any(map(item.get_closest_marker, ("processes", "benchmark"))):
+            item.add_marker("anywhere")
+
+
 @pytest.fixture
 def make_user(db):
     """Return a function that makes a member of staff with the given permissions."""

@@ -88,7 +88,7 @@ def test_incidents_stand_on_the_page_and_among_the_steps(admin_client, completed
     kind = OrderIncident.Kind.DELIVERED_TWICE
     incidents.open_incident(completed.pk, kind, "Iki kez yuklendi", status="completed")
     reply = page_of(admin_client, completed)
-    [_attempts, shown] = reply.context["inline_admin_formsets"]
+    [*_others, shown] = reply.context["inline_admin_formsets"]
     assert [form.original.kind for form in shown if form.original] == [kind]
     assert "Iki kez yuklendi" in reply.content.decode()
     assert whats(completed)[0] == "incident"
