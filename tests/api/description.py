@@ -25,7 +25,7 @@ CONFORMANCE = checks.CHECKS.get_by_names(
 )
 
 
-def loaded(document=DOCUMENT, max_examples=20):
+def loaded(document=DOCUMENT, max_examples=1):
     """Return the description for requests that are made of it, to the real application."""
     settings = {
         "seed": 6,

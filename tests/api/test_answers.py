@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from tests.api.answers import ANSWERS
-from tests.api.description import CONFORMANCE, examples
-from tests.api.world import METRICS
+from orders.models import ProductOrder
+from tests.api.answers import ANSWERS, FINISHED
+from tests.api.description import CONFORMANCE, examples, operations
+from tests.api.world import LIST, METRICS, SHOW, TAKE
 
 pytestmark = pytest.mark.django_db
 EXAMPLES = examples()
@@ -54,3 +55,37 @@ def test_an_answer_is_as_it_is_described(world, which):
         assert set(example.splitlines()) <= set(response.text.splitlines())
     elif example is not None:
         assert told(response) == masked(example)
+
+
+@pytest.mark.parametrize("name", ["top_up", "gift_card"])
+def test_an_example_of_an_order_is_taken_as_it_is(world, name):
+    wanted = world.example(TAKE, name)
+
+    _case, response = world.ask(TAKE, body=wanted)
+
+    assert response.status_code == 201
+    assert response.json() | wanted == response.json()
+
+
+def test_each_example_of_an_order_is_sent():
+    body = dict(operations())[TAKE]["requestBody"]["content"]["application/json"]
+    assert list(body["examples"]) == ["top_up", "gift_card"]
+
+
+def test_a_question_is_asked_with_the_examples_of_its_parts(world):
+    order = world.has(**FINISHED)
+    ProductOrder.objects.filter(pk=order.pk).update(public_id=example_of(SHOW, "id"))
+    world.shop.has(world.package, **FINISHED)
+
+    _case, shown = world.ask(SHOW, path_parameters={"id": example_of(SHOW, "id")})
+    names = ("status", "after")
+    _case, listed = world.ask(LIST, query={name: example_of(LIST, name) for name in names})
+
+    assert shown.json()["status"] == example_of(LIST, "status")
+    assert listed.json() == {"orders": [], "next": None}
+
+
+def example_of(label, name):
+    """Return the example of a parameter."""
+    parameters = dict(operations())[label]["parameters"]
+    return next(found["example"] for found in parameters if found["name"] == name)

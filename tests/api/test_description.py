@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import get_resolver, resolve
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from backoffice import json_api, openapi
 from orders import api, monitoring
@@ -34,6 +35,16 @@ def test_it_is_not_sent_again_to_who_has_it(client):
     again = client.get(ADDRESS, headers={"If-None-Match": mark})
 
     assert (again.status_code, again.content, again["ETag"]) == (304, b"", mark)
+    assert (again["Content-Language"], again["Cache-Control"]) == ("en", "public, max-age=300")
+
+
+def test_it_is_openapi_as_its_standard_has_it():
+    OPENAPI_31_VALIDATOR.validate(DOCUMENT)
+
+
+def test_control_what_is_no_openapi_is_found_out():
+    without_words = {"paths": {"/x": {"get": {"responses": {"200": {}}}}}}
+    assert not OPENAPI_31_VALIDATOR.is_valid(DOCUMENT | without_words)
 
 
 def test_it_holds_no_secret():
