@@ -5,9 +5,11 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
+from orders import limits
 from tests.backoffice import factories as backoffice
 from tests.inventory import factories as inventory
 from tests.orders import factories as orders
+from tests.orders.sendings import make_sending
 from tests.reservations import factories as reservations
 
 OF_A_MODEL = ("changelist", "add", "import", "export")
@@ -23,6 +25,8 @@ def fill_the_office():
     reservations.make_sale(cashier, event=event, customer="سارا احمدی")
     integration = orders.make_integration(name="تأمین‌کنندهٔ نمونه")
     orders.make_order(orders.make_package(integration))
+    make_sending(integration, milliseconds=1200)
+    limits.read()  # makes their states
     orders.make_listing(integration, "187:100", name="الماس نمونه", previous_cost=8)
     orders.make_token(by=cashier)
     orders.Tenant.objects.update(name="فروشگاه نمونه")
