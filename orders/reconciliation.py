@@ -129,7 +129,7 @@ def day(integration: ProviderIntegration, date: datetime.date) -> Day:
     """Return all that is known of a provider's day, in a bounded number of queries."""
     start, end = _bounds(date)
     found = Day(integration, date)
-    bought = _accepted(integration)
+    bought = _accepted().filter(integration=integration)
     sums = bought.filter(answered_at__gte=start, answered_at__lt=end).aggregate(
         count=Count("pk"), cost=Sum("cost")
     )
@@ -151,11 +151,11 @@ def _bounds(date: datetime.date) -> tuple[datetime.datetime, datetime.datetime]:
     )
 
 
-def _accepted(integration: ProviderIntegration) -> Any:
+def _accepted() -> Any:
     """Return the attempts that were bought: those a person gave up cost as much."""
     given_up = Q(state=State.GIVEN_UP, cost__isnull=False)
     return OrderAttempt.objects.filter(
-        Q(state=State.ACCEPTED) | given_up, integration=integration, answered_at__isnull=False
+        Q(state=State.ACCEPTED) | given_up, answered_at__isnull=False
     )
 
 
@@ -286,7 +286,8 @@ def _without_attempt(
 
     What a person delivered or cancelled by hand is no such end.
     """
-    bought = _accepted(integration).filter(order=OuterRef("pk"))
+    # Not by the provider: SQLite would look through all that was bought there for each order.
+    bought = _accepted().filter(order=OuterRef("pk"))
     ended = Q(external_status__in=DONE, completed_at__gte=start, completed_at__lt=end)
     cancelled = Q(external_status=Status.CANCELLED, last_sync_at__gte=start, last_sync_at__lt=end)
     by_hand = OrderDecision.objects.filter(order=OuterRef("pk")).exclude(
